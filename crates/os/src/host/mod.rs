@@ -1,0 +1,107 @@
+//! Settings, addresses and rights of the calling thread's namespace and user.
+
+mod network;
+mod sysctl;
+
+pub use network::{interfaces, ipv6_addresses, local_routes, source_toward};
+pub use sysctl::{parse_port_set, sysctls};
+
+use crate::process::{Capability, Credentials, own_credentials};
+use crate::{Error, Result, sys};
+use lastack_model::facts::{Asker, Host, KernelVersion};
+use lastack_model::ids::{NamespaceId, Uid};
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Everything about the host that decides a bind before other sockets are looked at.
+pub fn host() -> Result<Host> {
+    let addresses = ipv6_addresses()?;
+    Ok(Host {
+        kernel: kernel_version(),
+        taken_at_ms: now_ms(),
+        namespace: own_namespace().ok(),
+        asker: own_asker()?,
+        sysctls: sysctls()?,
+        routes: local_routes()?,
+        addresses,
+        interfaces: interfaces()?,
+        ipv6: Path::new("/proc/thread-self/net/if_inet6").exists(),
+    })
+}
+
+/// Who somebody with these credentials is to the rules.
+pub const fn asker(credentials: &Credentials) -> Asker {
+    Asker {
+        uid: Uid(credentials.uid),
+        may_bind_reserved: credentials.has(Capability::NetBindService),
+        may_destroy: credentials.has(Capability::NetAdmin),
+        may_inspect: credentials.has(Capability::SysPtrace),
+    }
+}
+
+/// Who the calling thread is to the rules of its network namespace.
+///
+/// Capabilities count for nothing in a namespace that belongs to a user namespace above one's own (`ns_capable`):
+/// "root" of a rootless container on the host's network is nobody there.
+fn own_asker() -> Result<Asker> {
+    let asker = asker(&own_credentials()?);
+    let namespace =
+        fs::File::open(OWN_NAMESPACE).map_err(|cause| Error::new("open", OWN_NAMESPACE, cause))?;
+    let is_above = sys::namespace::owner_of(&namespace)
+        .is_err_and(|cause| cause.raw_os_error() == Some(libc::EPERM));
+    Ok(Asker {
+        may_bind_reserved: asker.may_bind_reserved && !is_above,
+        may_destroy: asker.may_destroy && !is_above,
+        ..asker
+    })
+}
+
+/// The network namespace of the calling thread.
+pub fn own_namespace() -> Result<NamespaceId> {
+    let file =
+        fs::metadata(OWN_NAMESPACE).map_err(|cause| Error::new("read", OWN_NAMESPACE, cause))?;
+    Ok(NamespaceId(file.ino()))
+}
+
+/// The wall clock, in milliseconds since the Unix epoch.
+pub fn now_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |passed| passed.as_millis() as u64)
+}
+
+/// The kernel's version.
+pub fn kernel_version() -> KernelVersion {
+    let name = rustix::system::uname();
+    parse_version(&name.release().to_string_lossy())
+}
+
+fn parse_version(release: &str) -> KernelVersion {
+    let mut numbers = release
+        .split(|c: char| !c.is_ascii_digit())
+        .map(|digits| digits.parse::<u16>().unwrap_or_default());
+    KernelVersion::new(numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default())
+}
+
+const OWN_NAMESPACE: &str = "/proc/thread-self/ns/net";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_release_names_its_version_whatever_follows() {
+        assert_eq!(parse_version("6.18.44-generic"), KernelVersion::new(6, 18));
+        assert_eq!(parse_version("5.10.0-33-amd64"), KernelVersion::new(5, 10));
+        assert_eq!(parse_version("7.0-rc1"), KernelVersion::new(7, 0));
+        assert_eq!(parse_version(""), KernelVersion::new(0, 0));
+    }
+
+    #[test]
+    fn the_facts_of_this_host_include_loopback() {
+        let host = host().expect("facts of this host");
+        assert!(host.interface_named("lo").is_some(), "{:?}", host.interfaces);
+        assert!(host.kernel >= KernelVersion::new(5, 10));
+        assert!(host.taken_at_ms > 1_700_000_000_000);
+    }
+}

@@ -1,0 +1,24 @@
+//! What the operating system knows about sockets, and what it can be told to do.
+//!
+//! Everything speaks of the network namespace and the user of the calling thread; [`namespace::within`] runs a
+//! closure inside another one. Linux 5.10 and later; features are detected at run time, never by version alone.
+//! What cannot be seen is returned as [`lastack_model::facts::Unseen`], never left out in silence.
+//!
+//! `unsafe` lives in [`sys`] alone, one function a system call.
+
+pub mod bound;
+pub mod error;
+pub mod holders;
+pub mod host;
+pub mod namespace;
+pub mod netlink;
+pub mod options;
+pub mod process;
+pub mod sock_diag;
+pub mod supervisor;
+pub mod trial;
+pub mod usage;
+
+mod sys;
+
+pub use error::{Error, Result};

@@ -1,0 +1,97 @@
+//! The edge to the system calls that no safe wrapper covers: the only `unsafe` code, one function a call.
+//!
+//! Calls that change a thread's identity change the calling thread alone, which the C library's wrappers would not.
+
+pub(crate) mod namespace;
+pub(crate) mod usage;
+
+use rustix::fd::{AsFd, AsRawFd};
+use rustix::io::Errno;
+use std::io;
+
+/// `NETLINK_GET_STRICT_CHK`: the kernel honours the filters of a dump request.
+pub(crate) fn set_netlink_strict_check(socket: &impl AsFd) -> io::Result<()> {
+    set_option(socket, libc::SOL_NETLINK, libc::NETLINK_GET_STRICT_CHK, &1_i32.to_ne_bytes())
+}
+
+/// `SO_BINDTOIFINDEX`.
+pub(crate) fn bind_to_interface(socket: &impl AsFd, index: u32) -> io::Result<()> {
+    set_option(socket, libc::SOL_SOCKET, libc::SO_BINDTOIFINDEX, &index.to_ne_bytes())
+}
+
+/// `SO_BINDTOIFINDEX`: the interface a socket is bound to, 0 when it is bound to none.
+pub(crate) fn bound_interface(socket: &impl AsFd) -> io::Result<u32> {
+    let mut index = 0_u32;
+    let mut length = size_of::<u32>() as libc::socklen_t;
+    // SAFETY: the pointers describe an integer and its length, which outlive the call.
+    #[expect(unsafe_code, reason = "this option has no safe wrapper")]
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_fd().as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_BINDTOIFINDEX,
+            (&raw mut index).cast(),
+            &raw mut length,
+        )
+    };
+    checked(i64::from(result)).map(|()| index)
+}
+
+/// Sets the calling thread's real, effective, saved and filesystem user.
+pub(crate) fn set_thread_user(uid: u32, gid: u32) -> io::Result<()> {
+    // SAFETY: plain system calls on integers; a null list of length 0 clears the groups.
+    #[expect(unsafe_code, reason = "per-thread identity has no safe wrapper")]
+    unsafe {
+        checked(libc::syscall(libc::SYS_setgroups, 0_usize, std::ptr::null::<u32>()))?;
+        checked(libc::syscall(libc::SYS_setresgid, gid, gid, gid))?;
+        checked(libc::syscall(libc::SYS_setresuid, uid, uid, uid))
+    }
+}
+
+/// Sets the calling thread's filesystem user, the one that new sockets carry. Capabilities of the filesystem kind
+/// follow; those of the network kind stay.
+pub(crate) fn set_thread_filesystem_user(uid: u32) -> io::Result<()> {
+    // SAFETY: a plain system call on an integer.
+    #[expect(unsafe_code, reason = "setfsuid has no safe wrapper")]
+    let now = unsafe {
+        libc::syscall(libc::SYS_setfsuid, uid);
+        libc::syscall(libc::SYS_setfsuid, u32::MAX)
+    };
+    if now == i64::from(uid) { Ok(()) } else { Err(Errno::PERM.into()) }
+}
+
+/// Moves the calling thread, and no other, into a new network namespace.
+pub(crate) fn unshare_network() -> io::Result<()> {
+    // SAFETY: only the network namespace is unshared; the table of descriptors stays shared, which is the one thing
+    // that makes this call unsafe.
+    #[expect(unsafe_code, reason = "unshare is unsafe for the sake of other flags")]
+    unsafe {
+        rustix::thread::unshare_unsafe(rustix::thread::UnshareFlags::NEWNET)?;
+    }
+    Ok(())
+}
+
+/// `TCP_DEFER_ACCEPT`: a handshake stays a request until data comes.
+#[cfg(test)]
+pub(crate) fn set_defer_accept(socket: &impl AsFd, seconds: i32) -> io::Result<()> {
+    set_option(socket, libc::IPPROTO_TCP, libc::TCP_DEFER_ACCEPT, &seconds.to_ne_bytes())
+}
+
+fn set_option(socket: &impl AsFd, level: i32, name: i32, value: &[u8]) -> io::Result<()> {
+    // SAFETY: the pointer and length describe `value`, which outlives the call; the descriptor is borrowed open.
+    #[expect(unsafe_code, reason = "these options have no safe wrapper")]
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_fd().as_raw_fd(),
+            level,
+            name,
+            value.as_ptr().cast(),
+            value.len() as libc::socklen_t,
+        )
+    };
+    checked(i64::from(result))
+}
+
+fn checked(result: i64) -> io::Result<()> {
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
