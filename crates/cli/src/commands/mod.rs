@@ -1,0 +1,5 @@
+//! One module a verb.
+
+pub mod connect;
+pub mod overview;
+pub mod why;

@@ -1,0 +1,42 @@
+//! Exit codes: one table, for the program, the man page and the tests.
+
+/// What the program's exit code says.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Exit {
+    /// Yes, free, done.
+    Yes = 0,
+    /// No, in use, not done.
+    No = 1,
+    /// Undecided, or partly: some of what was asked succeeds and some does not.
+    Partly = 3,
+    /// The question or the environment was at fault; nothing was changed.
+    Error = 2,
+}
+
+impl Exit {
+    /// The number.
+    pub const fn code(self) -> u8 {
+        self as u8
+    }
+
+    /// Of several answers the worst: an error beats undecided, which beats no.
+    #[must_use]
+    pub fn worst(self, other: Self) -> Self {
+        let rank = |exit: Self| match exit {
+            Self::Yes => 0,
+            Self::No => 1,
+            Self::Partly => 2,
+            Self::Error => 3,
+        };
+        if rank(other) > rank(self) { other } else { self }
+    }
+}
+
+/// The table, as the help and the man page print it.
+pub const TABLE: &str = "\
+Exit codes:
+  0  yes: the address can be bound, the connection can be made, no problem found
+  1  no: it is in use or refused, or a problem was found
+  2  the question or the environment is at fault; nothing was changed
+  3  undecided, or partly: some of what was asked succeeds and some does not
+Of several addresses, the worst.";

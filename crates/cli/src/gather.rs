@@ -1,0 +1,202 @@
+//! Meets the needs of a question: the loop between the rules, which decide, and the operating system, which knows.
+
+use crate::ask::Binder;
+use crate::error::Error;
+use lastack_model::bind::Request;
+use lastack_model::facts::{
+    Descriptor, Elsewhere, Facts, Holder, Host, SocketGroup, Sockets, Transport, Trial,
+    TrialOutcome, Unseen,
+};
+use lastack_model::ids::{CgroupId, Inode, Port};
+use lastack_model::why::{self, Explanation, Need, Question};
+use lastack_os::namespace::Namespace;
+use lastack_os::sock_diag::{self, BoundSockets, Detail, Filter};
+use lastack_os::{bound, holders, namespace, options, process, trial};
+
+/// The facts that every question about these ports starts from.
+pub fn facts(ports: &[(Transport, Port)], host: &Host) -> Result<Facts, Error> {
+    let mut facts = Facts { host: host.clone(), ..Facts::default() };
+    let mut seen: Vec<(Transport, Port)> = Vec::new();
+    for &(transport, port) in ports {
+        if seen.contains(&(transport, port)) {
+            continue;
+        }
+        seen.push((transport, port));
+        let dump = sock_diag::fold(&on_port(transport, port), Sockets::add)?;
+        facts.sockets.merge(dump.folded);
+        if dump.bound == BoundSockets::Hidden && transport == Transport::Tcp {
+            find_bound(port, &mut facts)?;
+        } else {
+            facts.unseen.extend(dump.unseen);
+        }
+    }
+    Ok(facts)
+}
+
+/// On kernels that do not list bound sockets, their descriptors show them.
+fn find_bound(port: Port, facts: &mut Facts) -> Result<(), Error> {
+    let groups = facts.sockets.groups().iter();
+    let listed: Vec<Inode> = groups.flat_map(|group| group.inodes.iter().copied()).collect();
+    let found = bound::on_port(port, &listed)?;
+    facts.unseen.extend(found.unseen);
+    for socket in found.sockets {
+        facts.sockets.add(socket);
+    }
+    Ok(())
+}
+
+/// Asks, meets what is needed, and asks again; each need is met once, so this ends.
+pub fn explain(question: &Question, facts: &mut Facts, binder: Binder) -> Explanation {
+    loop {
+        match why::why(question, facts) {
+            Ok(explanation) => return explanation,
+            Err(need) => meet(need, facts, binder),
+        }
+    }
+}
+
+/// The same from saved facts alone: what they do not hold is recorded as not seen.
+pub fn explain_saved(question: &Question, facts: &mut Facts) -> Explanation {
+    loop {
+        match why::why(question, facts) {
+            Ok(explanation) => return explanation,
+            Err(Need::Holders(inodes)) => facts.holders_sought.extend(inodes),
+            Err(Need::Trial(request)) => {
+                let outcome = TrialOutcome::NotTried("the facts come from a file".into());
+                facts.trials.push(Trial { request, outcome });
+            }
+            Err(Need::Elsewhere(transport, port)) => facts.elsewhere_sought.push((transport, port)),
+        }
+    }
+}
+
+fn meet(need: Need, facts: &mut Facts, binder: Binder) {
+    match need {
+        Need::Holders(inodes) => find_holders(inodes, facts),
+        Need::Trial(request) => {
+            let outcome = ask_kernel(&request, binder);
+            facts.trials.push(Trial { request, outcome });
+        }
+        Need::Elsewhere(transport, port) => look_elsewhere(transport, port, facts),
+    }
+}
+
+fn ask_kernel(request: &Request, binder: Binder) -> TrialOutcome {
+    trial::bind(request, binder.trial)
+}
+
+/// Finds who holds the sockets and reads the options that only a holder's descriptor shows.
+fn find_holders(inodes: Vec<Inode>, facts: &mut Facts) {
+    match holders::find(&inodes) {
+        Ok(search) => {
+            facts.unseen.extend(search.unseen);
+            for inode in &inodes {
+                read_options(*inode, &search.holders, facts);
+            }
+            facts.holders.extend(search.holders);
+            name_services(&inodes, facts);
+        }
+        Err(error) => facts.unseen.push(Unseen {
+            what: "the processes that hold the sockets".into(),
+            why: format!("failed to {error}"),
+            remedy: "mount /proc".into(),
+        }),
+    }
+    facts.holders_sought.extend(inodes);
+}
+
+/// Names the service of sockets that nobody visible holds, by the control group they were made in.
+fn name_services(inodes: &[Inode], facts: &mut Facts) {
+    let unheld = |group: &&SocketGroup| {
+        group
+            .inodes
+            .iter()
+            .any(|inode| inodes.contains(inode) && facts.holders_of(*inode).next().is_none())
+    };
+    let mut cgroups: Vec<CgroupId> = facts
+        .sockets
+        .groups()
+        .iter()
+        .filter(unheld)
+        .filter_map(|group| group.example.cgroup)
+        .collect();
+    cgroups.sort_unstable();
+    cgroups.dedup();
+    for id in cgroups {
+        let service = process::cgroup_path(id).and_then(|path| process::service_of_path(&path));
+        facts.services.extend(service.map(|service| (id, service)));
+    }
+}
+
+fn read_options(inode: Inode, holders: &[Holder], facts: &mut Facts) {
+    let open = |holder: &&Holder| {
+        holder.inode == inode && matches!(holder.descriptor, Descriptor::Open { .. })
+    };
+    let read = holders.iter().filter(open).find_map(|holder| options::read(holder).ok());
+    if let Some(options) = read {
+        facts.sockets.learn_options(inode, options);
+    }
+}
+
+/// Looks for the port in every other network namespace that can be entered.
+fn look_elsewhere(transport: Transport, port: Port, facts: &mut Facts) {
+    let mut found = Vec::new();
+    match namespace::list() {
+        Ok(listing) => {
+            facts.unseen.extend(listing.unseen);
+            let others =
+                listing.namespaces.into_iter().filter(|n| Some(n.id) != facts.host.namespace);
+            let mut closed = 0;
+            for other in others {
+                match sockets_in(&other, transport, port) {
+                    Some(sockets) => found.extend(sockets.groups().iter().map(|group| Elsewhere {
+                        namespace: other.id,
+                        name: other.name.clone(),
+                        resident: other.resident.and_then(process::describe),
+                        socket: group.clone(),
+                    })),
+                    None => closed += 1,
+                }
+            }
+            facts.unseen.extend(closed_namespaces(closed));
+        }
+        Err(error) => facts.unseen.push(Unseen {
+            what: "other network namespaces".into(),
+            why: format!("failed to {error}"),
+            remedy: "mount /proc".into(),
+        }),
+    }
+    facts.elsewhere.extend(found);
+    facts.elsewhere_sought.push((transport, port));
+}
+
+/// The sockets on a port of another namespace: from the kernel when it may be entered, else from the text tables of a
+/// process that lives there, which show less.
+fn sockets_in(other: &Namespace, transport: Transport, port: Port) -> Option<Sockets> {
+    let filter = on_port(transport, port);
+    if let Ok(Ok(dump)) = namespace::within(other, || sock_diag::fold(&filter, Sockets::add)) {
+        return Some(dump.folded);
+    }
+    let mut sockets = Sockets::default();
+    for socket in namespace::sockets_from_proc(other.resident?, transport, port).ok()? {
+        sockets.add(socket);
+    }
+    Some(sockets)
+}
+
+/// How alive a connection is tells how long its port stays taken; minisocks carry no more than they must anyway.
+fn on_port(transport: Transport, port: Port) -> Filter {
+    let filter = Filter::on_port(transport, port);
+    match transport {
+        Transport::Tcp => filter.with(Detail::Traffic),
+        Transport::Udp => filter,
+    }
+}
+
+fn closed_namespaces(closed: usize) -> Option<Unseen> {
+    (closed > 0).then(|| Unseen {
+        what: format!("the sockets of {closed} other network namespaces"),
+        why: "entering one needs CAP_SYS_ADMIN".into(),
+        remedy: "run as root".into(),
+    })
+}

@@ -1,0 +1,56 @@
+//! The program `lastack`: what was typed, what it means, and the answer on paper.
+//!
+//! The rules live in `lastack-model` and the system in `lastack-os`; this crate decides nothing and only joins them.
+
+pub mod address;
+pub mod args;
+pub mod ask;
+pub mod commands;
+pub mod error;
+pub mod exit;
+pub mod gather;
+pub mod like;
+pub mod report;
+
+use args::{Cli, Verb, WhyArgs};
+use clap::{ColorChoice, CommandFactory};
+use error::Error;
+use exit::Exit;
+
+/// The definition from which help, man page and completions are made.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// Does what was typed.
+pub fn run(cli: Cli) -> Result<Exit, Error> {
+    let args = match cli.verb {
+        Some(Verb::Why(args)) => args,
+        None => cli.why,
+    };
+    choose_color(args.output.color);
+    dispatch(&args)
+}
+
+fn dispatch(args: &WhyArgs) -> Result<Exit, Error> {
+    if let Some(destination) = &args.connect {
+        commands::connect::run(destination, args)
+    } else if args.from.is_some() || args.sample.is_some() {
+        Err(Error::new(
+            "--from and --sample are about an outgoing connection (name it with --connect)",
+        ))
+    } else if args.addresses.is_empty() && args.look.facts.is_none() {
+        commands::overview::run(args)
+    } else {
+        commands::why::run(args)
+    }
+}
+
+fn choose_color(choice: ColorChoice) {
+    match choice {
+        ColorChoice::Auto => anstream::ColorChoice::Auto,
+        ColorChoice::Always => anstream::ColorChoice::Always,
+        ColorChoice::Never => anstream::ColorChoice::Never,
+    }
+    .write_global();
+}

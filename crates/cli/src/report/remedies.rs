@@ -1,0 +1,162 @@
+//! What helps, in words and as commands.
+
+use super::page::Page;
+use super::phrase;
+use lastack_model::facts::{Holder, ServiceKind, SocketGroup};
+use lastack_model::why::{Certainty, Explanation, Harm, OptionChange, Remedy, Role, Step};
+use std::net::SocketAddr;
+
+/// Writes what helps, and for each step the command that takes it.
+pub(super) fn write(page: &mut Page, explanation: &Explanation) {
+    if explanation.remedies.is_empty() {
+        return;
+    }
+    page.heading("What helps, least harm first");
+    for (at, remedy) in explanation.remedies.iter().enumerate() {
+        let text = remedy_text(remedy, explanation);
+        page.item(2, &format!("{}. ", at + 1), &text);
+        for command in remedy.steps.iter().filter_map(|step| command(step, explanation)) {
+            page.command(7, &command);
+        }
+    }
+}
+
+fn remedy_text(remedy: &Remedy, explanation: &Explanation) -> String {
+    let steps: Vec<String> = remedy.steps.iter().map(|step| step_text(step, explanation)).collect();
+    let sure = match &remedy.certainty {
+        Certainty::Certain => String::new(),
+        Certainty::Tried => " (tried: it works)".into(),
+        Certainty::DependsOn(hidden) => {
+            let what: Vec<&str> = hidden.iter().map(|hidden| hidden.words()).collect();
+            format!(" (works depending on {})", what.join(", and on "))
+        }
+    };
+    let harm = match remedy.harm {
+        Harm::Nothing | Harm::Waiting => "",
+        Harm::Remains => " [stops nobody]",
+        Harm::Connections => " [ends connections]",
+        Harm::Program => " [stops a program]",
+    };
+    format!("{}{sure}{harm}", steps.join(", then "))
+}
+
+fn step_text(step: &Step, explanation: &Explanation) -> String {
+    match step {
+        Step::SetOptions(change) => format!("set {} on the new socket", options(*change)),
+        Step::UseAddress(address) => format!("bind {address} instead, which is free"),
+        Step::NameInterface => "name the interface, as in [fe80::1%eth0]:8080".into(),
+        Step::GainPrivilege => {
+            "give the program CAP_NET_BIND_SERVICE, or lower net.ipv4.ip_unprivileged_port_start"
+                .into()
+        }
+        Step::MakeAddressLocal { own } => {
+            let own: Vec<String> = own.iter().map(ToString::to_string).collect();
+            format!(
+                "use an address of this host ({}), add the address, or set IP_FREEBIND on the new socket",
+                own.join(", ")
+            )
+        }
+        Step::Wait { least_ms, most_ms, .. } => format!(
+            "wait {}, at most {} (until {})",
+            phrase::duration(*least_ms),
+            phrase::duration(*most_ms),
+            phrase::clock(explanation.taken_at_ms + least_ms)
+        ),
+        Step::Destroy { conflicts } => {
+            format!("as root, drop {}", named(conflicts, explanation))
+        }
+        Step::Stop { conflicts } => format!("stop what holds {}", named(conflicts, explanation)),
+    }
+}
+
+fn options(change: OptionChange) -> String {
+    let names = [
+        (change.reuse_address, "SO_REUSEADDR"),
+        (change.reuse_port, "SO_REUSEPORT"),
+        (change.v6only, "IPV6_V6ONLY (it then serves IPv6 alone)"),
+    ];
+    let set: Vec<&str> = names.iter().filter_map(|(set, name)| set.then_some(*name)).collect();
+    set.join(" and ")
+}
+
+/// The sockets of these conflicts, each local address once.
+fn named(conflicts: &[usize], explanation: &Explanation) -> String {
+    let mut places: Vec<(SocketAddr, Vec<&str>, u64)> = Vec::new();
+    let listed = conflicts.iter().map(|at| &explanation.conflicts[*at]);
+    // What waits in a listener's queue ends with the listener and needs no word.
+    for conflict in listed.filter(|conflict| conflict.role != Role::Queued || conflicts.len() == 1)
+    {
+        let group = &conflict.sockets;
+        let state = group.example.state.name();
+        match places.iter_mut().find(|(place, ..)| *place == group.example.local) {
+            Some((_, states, count)) => {
+                *count += group.count;
+                if !states.contains(&state) {
+                    states.push(state);
+                }
+            }
+            None => places.push((group.example.local, vec![state], group.count)),
+        }
+    }
+    let phrases: Vec<String> = places
+        .iter()
+        .map(|(place, states, count)| match count {
+            1 => format!("the {} socket on {place}", list(states)),
+            n => format!("the {n} {} sockets on {place}", list(states)),
+        })
+        .collect();
+    phrases.join(" and ")
+}
+
+/// `A`, `A and B`, `A, B and C`.
+fn list(words: &[&str]) -> String {
+    match words {
+        [all @ .., last] if !all.is_empty() => format!("{} and {last}", all.join(", ")),
+        _ => words.concat(),
+    }
+}
+
+/// A command that takes the step on this system, where one is known.
+fn command(step: &Step, explanation: &Explanation) -> Option<String> {
+    match step {
+        Step::Destroy { conflicts } => {
+            let groups: Vec<&SocketGroup> =
+                conflicts.iter().map(|at| &explanation.conflicts[*at].sockets).collect();
+            let first = groups.first()?;
+            let mut states: Vec<String> = groups.iter().map(|group| ss_state(group)).collect();
+            states.sort();
+            states.dedup();
+            let port = first.example.port();
+            Some(format!("sudo ss -K {} sport = :{port}", states.join(" ")))
+        }
+        Step::Stop { conflicts } => {
+            let holders = conflicts.iter().flat_map(|at| &explanation.conflicts[*at].holders);
+            stop_command(&holders.collect::<Vec<_>>())
+        }
+        _ => None,
+    }
+}
+
+fn ss_state(group: &SocketGroup) -> String {
+    let name = group.example.state.name().to_ascii_lowercase().replace('_', "-");
+    format!("state {}", name.replace("syn-received", "syn-recv"))
+}
+
+/// The way a program was started is the way to stop it; a child that inherited a socket goes with all others.
+fn stop_command(holders: &[&Holder]) -> Option<String> {
+    let first = holders.first()?;
+    let service = first.process.service.as_ref();
+    let command = match service.map(|service| (service.kind, service.name.as_str())) {
+        Some((ServiceKind::SystemUnit, unit)) => format!("sudo systemctl stop {unit}"),
+        Some((ServiceKind::UserUnit, unit)) => format!("systemctl --user stop {unit}"),
+        Some((ServiceKind::Docker, id)) => format!("docker stop {}", id.get(..12).unwrap_or(id)),
+        Some((ServiceKind::Podman, id)) => format!("podman stop {}", id.get(..12).unwrap_or(id)),
+        Some((ServiceKind::Kubernetes | ServiceKind::Lxc | ServiceKind::Cgroup, _)) | None => {
+            let mut pids: Vec<String> = holders.iter().map(|h| h.process.pid.to_string()).collect();
+            pids.sort();
+            pids.dedup();
+            format!("kill -TERM {}", pids.join(" "))
+        }
+    };
+    Some(command)
+}
