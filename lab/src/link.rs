@@ -1,0 +1,100 @@
+//! A second host: a network namespace with a thread of its own, joined to the caller's by a veth pair.
+
+use crate::namespace::Namespace;
+use crate::program;
+use crate::states::wait_until;
+use rustix::thread::gettid;
+use std::net::{Ipv4Addr, TcpListener};
+use std::process::Command;
+use std::sync::mpsc::{Sender, channel};
+use std::thread::{JoinHandle, spawn};
+
+/// The host at the other end of the wire.
+#[derive(Debug)]
+pub struct OtherHost {
+    work: Option<Sender<Work>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+type Work = Box<dyn FnOnce(&Namespace) + Send>;
+
+impl OtherHost {
+    /// Joins a new host to the calling thread's namespace. Ours is [`HERE`], its address [`THERE`].
+    ///
+    /// # Panics
+    ///
+    /// When the kernel cannot make one.
+    pub fn joined_to(_here: &Namespace) -> Self {
+        let (work, inbox) = channel::<Work>();
+        let thread = spawn(move || {
+            let namespace = Namespace::enter();
+            for work in inbox {
+                work(&namespace);
+            }
+        });
+        let host = Self { work: Some(work), thread: Some(thread) };
+        let task = host.run(|_| gettid().as_raw_nonzero());
+        let there = format!("/proc/{}/task/{task}/ns/net", std::process::id());
+        ip(&format!("link add out type veth peer name in netns {there}"));
+        ip(&format!("address add {HERE}/24 dev out"));
+        ip("link set out up");
+        host.run(|_| {
+            ip(&format!("address add {THERE}/24 dev in"));
+            ip("link set in up");
+            wait_until("the other host's address is usable", || {
+                TcpListener::bind((THERE, 0)).is_ok()
+            });
+        });
+        host
+    }
+
+    /// Does something on the other host, and waits for the result.
+    ///
+    /// # Panics
+    ///
+    /// When the closure does.
+    pub fn run<T: Send + 'static>(&self, act: impl FnOnce(&Namespace) -> T + Send + 'static) -> T {
+        let (result, outcome) = channel();
+        let work: Work = Box::new(move |namespace| {
+            let _ = result.send(act(namespace));
+        });
+        self.work.as_ref().expect("the host runs").send(work).expect("the host's thread runs");
+        outcome.recv().expect("the other host does its work")
+    }
+
+    /// Lets the other host receive, and never answer. Something must have been sent to it before.
+    pub fn fall_silent(&self) {
+        // Were its link address forgotten, the kernel here would call it unreachable, which is an answer.
+        ip(&format!("neighbour change {THERE} dev out nud permanent"));
+        self.run(|_| ip(&format!("address delete {THERE}/24 dev in")));
+    }
+
+    /// Cuts the wire at the other host's end: the kernel here finds out that it is unreachable.
+    pub fn cut_off(&self) {
+        self.run(|_| ip("link set in down"));
+    }
+}
+
+impl Drop for OtherHost {
+    fn drop(&mut self) {
+        self.work = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Runs `ip` in the calling thread's namespace.
+///
+/// # Panics
+///
+/// When it fails.
+pub fn ip(arguments: &str) {
+    let run = program::run(Command::new("ip").args(arguments.split(' ')));
+    assert_eq!(run.code, Some(0), "ip {arguments}: {}", run.stderr);
+}
+
+/// Our address on the wire.
+pub const HERE: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
+/// The other host's.
+pub const THERE: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 2);

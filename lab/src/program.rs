@@ -1,0 +1,157 @@
+//! The program as its users meet it: run in the calling thread's namespace, as any user, its whole answer kept.
+//!
+//! Children are started one at a time and `lastack` runs one at a time: between fork and exec a child has a copy of
+//! every descriptor of this process, which would hold sockets open for a moment and be seen as one more holder.
+
+use serde_json::Value;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Mutex, PoisonError};
+
+/// What a run of `lastack` came to.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+    /// The exit code; `None` when a signal ended it.
+    pub code: Option<i32>,
+}
+
+/// As whom `lastack` runs.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum User {
+    /// As root, with every capability.
+    Root,
+    /// As `nobody` (65534), without any.
+    Nobody,
+}
+
+/// A process that a test started; ended and waited for when dropped.
+#[derive(Debug)]
+pub struct Process(Child);
+
+impl Run {
+    /// The one JSON object of the output.
+    ///
+    /// # Panics
+    ///
+    /// When there is not exactly one.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("not one JSON object: {error}: {self:#?}"))
+    }
+}
+
+impl Process {
+    /// Starts a command.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be started.
+    pub fn start(command: &mut Command) -> Self {
+        let _alone = alone();
+        // Nobody may wait for the end of our own standard error as long as a forgotten child has it.
+        command.stderr(Stdio::null());
+        Self(command.spawn().unwrap_or_else(|error| {
+            let name = command.get_program().to_string_lossy();
+            panic!("failed to start {name}: {error} (install {name}; `cargo xtask test` does)")
+        }))
+    }
+
+    /// Its pid.
+    pub fn pid(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// The child, to talk to it.
+    pub const fn child(&mut self) -> &mut Child {
+        &mut self.0
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Runs `lastack` as root.
+pub fn lastack(arguments: &[&str]) -> Run {
+    lastack_as(User::Root, arguments)
+}
+
+/// Runs `lastack`.
+///
+/// # Panics
+///
+/// When it cannot be started.
+pub fn lastack_as(user: User, arguments: &[&str]) -> Run {
+    let mut command = Command::new(path());
+    command.args(arguments);
+    if user == User::Nobody {
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    run(&mut command)
+}
+
+/// Runs `lastack` in a process namespace of its own, from which no process outside is seen.
+///
+/// # Panics
+///
+/// When it cannot be started.
+pub fn lastack_apart(arguments: &[&str]) -> Run {
+    let mut command = Command::new("unshare");
+    command.args(["--pid", "--fork", "--mount-proc"]).arg(path()).args(arguments);
+    run(&mut command)
+}
+
+/// Runs a command to its end.
+///
+/// # Panics
+///
+/// When it cannot be started.
+pub fn run(command: &mut Command) -> Run {
+    let _alone = alone();
+    command.stdin(Stdio::null()).env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
+    let name = command.get_program().to_string_lossy().into_owned();
+    let Output { status, stdout, stderr } = command.output().unwrap_or_else(|error| {
+        panic!("failed to run {name}: {error} (install {name}; `cargo xtask test` does)")
+    });
+    let text = |bytes| String::from_utf8(bytes).expect("output in UTF-8");
+    Run { stdout: text(stdout), stderr: text(stderr), code: status.code() }
+}
+
+/// Does something while no child is being started, so that a socket closed in it is closed at once.
+pub fn undisturbed<T>(act: impl FnOnce() -> T) -> T {
+    let _alone = alone();
+    act()
+}
+
+/// The program under test: `LASTACK_BIN`, or what `cargo build -p lastack` made.
+///
+/// # Panics
+///
+/// When it was not built.
+pub fn path() -> PathBuf {
+    let built = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/debug/lastack");
+    let path = std::env::var_os("LASTACK_BIN").map_or_else(built, PathBuf::from);
+    assert!(
+        path.is_file(),
+        "{} is missing: run `cargo build -p lastack`, or name it in LASTACK_BIN",
+        path.display()
+    );
+    path
+}
+
+/// The user that has no rights.
+pub const NOBODY: u32 = 65534;
+
+/// A test that failed while it was alone has done the others no harm.
+fn alone() -> impl Drop {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}

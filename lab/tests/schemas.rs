@@ -1,0 +1,92 @@
+//! What lastack prints as JSON is what docs/schema describes, in every scenario of the book.
+//!
+//! The published schemas let fields be added. The check here does not: a field that no schema names is a fault.
+
+#[path = "transcripts/scenario.rs"]
+mod scenario;
+#[path = "schemas/validate.rs"]
+mod validate;
+
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+/// Every question, and the schema of what it answers.
+const QUESTIONS: [(&str, &str); 8] = [
+    ("lastack why 8080 --json", "why.v1"),
+    ("lastack why 127.0.0.1:8080 --reuse-address --json", "why.v1"),
+    ("lastack why [::]:8080 --v6only --uid 1 --no-trial-bind --json", "why.v1"),
+    ("lastack why 192.0.2.1:80 udp/8080 --json", "why.v1"),
+    ("lastack why --connect 127.0.0.1:5432 --sample 1ms --json", "connect.v1"),
+    ("lastack why --connect 127.0.0.1:300 --from 127.0.0.1:1010 --json", "connect.v1"),
+    ("lastack --json", "overview.v1"),
+    (
+        "lastack why 8080 --save-facts /mnt/facts >/mnt/answer; tr -d '\\n' </mnt/facts; echo",
+        "facts.v1",
+    ),
+];
+
+#[test]
+fn json_answers_in_every_scenario_follow_their_schemas() {
+    lastack_lab::privilege::require_root();
+    let questions: Vec<&str> = QUESTIONS.iter().map(|(question, _)| *question).collect();
+    let (mut faults, mut seen) = (Vec::new(), BTreeSet::new());
+    for name in scenario::names() {
+        let printed =
+            scenario::play(name, &questions).unwrap_or_else(|fault| panic!("{name}: {fault}"));
+        let mut expected = None;
+        for line in printed.lines() {
+            if let Some(question) = line.strip_prefix("$ ") {
+                expected = QUESTIONS
+                    .iter()
+                    .find(|(asked, _)| *asked == question)
+                    .map(|(_, schema)| *schema);
+                continue;
+            }
+            let schema = expected.expect("an answer follows its question");
+            seen.insert(schema);
+            faults.extend(
+                check(schema, line).into_iter().map(|fault| format!("{name}: {schema}: {fault}")),
+            );
+        }
+    }
+    assert_eq!(seen.len(), 4, "some schemas were never met: {seen:?}");
+    assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
+}
+
+#[test]
+fn an_answer_with_a_field_too_many_or_too_few_is_a_fault() {
+    let schema: Value = serde_json::json!({
+        "type": "object",
+        "properties": { "state": { "$ref": "#/$defs/State" }, "ends": { "anyOf": [{ "type": "integer" }, { "type": "null" }] } },
+        "required": ["state", "ends"],
+        "$defs": { "State": { "oneOf": [{ "const": "LISTEN" }, { "const": "CLOSED" }] } },
+    });
+    let faults = |text: &str| validate::faults(&schema, &serde_json::from_str(text).expect("JSON"));
+    assert_eq!(faults(r#"{"state": "LISTEN", "ends": null}"#), Vec::<String>::new());
+    assert_eq!(faults(r#"{"state": "LISTEN"}"#), ["$: no field \"ends\""]);
+    assert_eq!(
+        faults(r#"{"state": "LISTEN", "ends": 1, "more": 2}"#),
+        ["$: no schema for the field \"more\""]
+    );
+    assert_eq!(
+        faults(r#"{"state": "OPEN", "ends": 1}"#),
+        ["$.state: \"OPEN\" is none of what may stand here"]
+    );
+}
+
+fn check(schema: &str, line: &str) -> Vec<String> {
+    let file = workspace().join(format!("docs/schema/{schema}.json"));
+    let text = fs::read_to_string(&file)
+        .unwrap_or_else(|error| panic!("failed to read {}: {error}", file.display()));
+    let schema: Value = serde_json::from_str(&text).expect("a schema is JSON");
+    match serde_json::from_str(line) {
+        Ok(answer) => validate::faults(&schema, &answer),
+        Err(error) => vec![format!("{line:?} is no JSON: {error}")],
+    }
+}
+
+fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace above lab/")
+}
