@@ -1,0 +1,31 @@
+//! `cargo xtask bench WHAT`: what lastack costs beside what others cost for the same answer.
+//!
+//! A benchmark builds its scene in a network namespace of its own, runs everything in turn and prints what it saw with
+//! the goal beside it. It never fails for being slow.
+
+mod crowd;
+mod race;
+mod table;
+pub(crate) mod why;
+
+use crate::step::{self, Failure};
+use crate::workspace::Workspace;
+use std::path::PathBuf;
+
+/// The programs of this workspace that a benchmark runs, optimised.
+struct Programs {
+    lastack: PathBuf,
+    crowd: PathBuf,
+}
+
+impl Programs {
+    fn build() -> Result<Self, Failure> {
+        let workspace = Workspace::read()?;
+        for package in ["lastack", "lastack-lab"] {
+            let arguments = ["build", "--release", "--package", package, "--bins"];
+            step::run(step::cargo().args(arguments).current_dir(&workspace.root))?;
+        }
+        let folder = workspace.target.join("release");
+        Ok(Self { lastack: folder.join("lastack"), crowd: folder.join("crowd") })
+    }
+}

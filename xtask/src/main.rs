@@ -1,0 +1,63 @@
+//! Development tasks: `cargo xtask TASK`.
+//!
+//! Each task is a module. Checks are pure functions over text, with a thin shell that reads files; nothing here is
+//! part of the program that users run.
+
+mod article;
+mod bench;
+mod docs;
+mod fuzz;
+mod layers;
+mod lint;
+mod packages;
+mod source;
+mod step;
+mod test;
+mod workspace;
+
+use std::env;
+use std::process::ExitCode;
+use step::Failure;
+
+const USAGE: &str = "\
+Usage: cargo xtask TASK
+
+  test            install what the tests need, build lastack, run every test, print the counts
+  lint            formatting, clippy, rustdoc, layers, cargo-deny
+  layers          which crate may use which, where unsafe may stand, what the model may name
+  article         every claim of docs/article.md has a verdict, and a test or an owner
+  bench why       what `lastack why` costs beside ss, lsof and others, on crowds of sockets (as root)
+  docs            write man pages and shell completions to target/man and target/completions
+  fuzz [SECONDS]  build the fuzz targets and run them for SECONDS in all (default 60)
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match dispatch(&words) {
+        Ok(code) => code,
+        Err(failure) => {
+            eprintln!("xtask: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(words: &[&str]) -> Result<ExitCode, Failure> {
+    match words {
+        ["test"] => return test::run(),
+        ["lint"] => lint::run()?,
+        ["layers"] => layers::run()?,
+        ["article"] => article::run()?,
+        ["bench", "why"] => bench::why::run()?,
+        ["docs"] => docs::run()?,
+        ["fuzz"] => fuzz::run(fuzz::DEFAULT_SECONDS)?,
+        ["fuzz", seconds] => fuzz::run(fuzz::seconds(seconds)?)?,
+        ["help" | "--help" | "-h"] => step::say(USAGE)?,
+        _ => {
+            eprint!("{USAGE}");
+            return Ok(ExitCode::from(2));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
