@@ -73,10 +73,11 @@ pub(crate) fn play(name: &str, commands: &[&str]) -> Result<String, String> {
     run(&script(scenario, commands))
 }
 
-/// The shell keeps `$?` for the next command: nothing may run between the two.
+/// The shell keeps `$?` for the next command: nothing may run between the two. Nothing is asked before every FIN is
+/// acknowledged, so that each state in a transcript is one that lasts.
 fn script(scenario: &Scenario, commands: &[&str]) -> String {
     let mut script = format!("{PREAMBLE}\n{}\n", scenario.setup);
-    script.push_str("echo READY\nstatus=0\n");
+    script.push_str("settled\necho READY\nstatus=0\n");
     for command in commands {
         let quoted = command.replace('\'', r"'\''");
         let _ =
@@ -126,6 +127,7 @@ def connect(source, port, reuse=False):
 END
 export PYTHONPATH=/mnt PYTHONDONTWRITEBYTECODE=1
 await() { until ss -Htan $1 | grep -q .; do :; done; }
+settled() { while ss -Htan state fin-wait-1 state closing state last-ack | grep -q .; do :; done; }
 run() { printf 'from stage import *\n%s\n' "$2" >"$1"; setsid python3 "$1"; }
 hold() {
     printf 'from stage import *\n%s\n' "$2" >"$1"
