@@ -35,6 +35,7 @@ pub enum Verb {
 #[derive(Args, Clone, Debug)]
 pub struct WhyArgs {
     /// Addresses to bind: 8080, 127.0.0.1:8080, [::1]:8080, udp/53, localhost:http.
+    #[allow(rustdoc::broken_intra_doc_links, reason = "[::1] is an address")]
     #[arg(value_name = "ADDR")]
     pub addresses: Vec<String>,
     /// Ask about an outgoing connection to this address instead.

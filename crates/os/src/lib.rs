@@ -4,7 +4,7 @@
 //! closure inside another one. Linux 5.10 and later; features are detected at run time, never by version alone.
 //! What cannot be seen is returned as [`lastack_model::facts::Unseen`], never left out in silence.
 //!
-//! `unsafe` lives in [`sys`] alone, one function a system call.
+//! `unsafe` lives in `sys` alone, one function a system call.
 
 pub mod bound;
 pub mod error;
