@@ -1,7 +1,7 @@
 //! From what was typed to what it means: the binds that an address stands for, and who would make them.
 
 use crate::address::{Place, Target};
-use crate::args::{BindArgs, WhyArgs};
+use crate::args::{BindArgs, LookArgs};
 use crate::error::Error;
 use crate::like::Wildcard;
 use lastack_model::bind::{Options, Request};
@@ -62,7 +62,8 @@ pub fn binder(bind: &BindArgs, own: Asker) -> Result<Binder, Error> {
 /// The question that one address stands for.
 pub fn question(
     target: &Target,
-    args: &WhyArgs,
+    bind: &BindArgs,
+    look: &LookArgs,
     host: &Host,
     asker: Asker,
 ) -> Result<Question, Error> {
@@ -70,9 +71,9 @@ pub fn question(
         |forbidden| if forbidden { Permission::Forbidden } else { Permission::Allowed };
     Ok(Question {
         asked: target.asked.clone(),
-        requests: requests(target, &args.bind, host, asker)?,
-        trial: permission(args.look.no_trial_bind),
-        elsewhere: permission(args.look.no_other_namespaces),
+        requests: requests(target, bind, host, asker)?,
+        trial: permission(look.no_trial_bind),
+        elsewhere: permission(look.no_other_namespaces),
     })
 }
 

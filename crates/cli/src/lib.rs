@@ -39,7 +39,7 @@ fn dispatch(args: &WhyArgs) -> Result<Exit, Error> {
         Err(Error::new(
             "--from and --sample are about an outgoing connection (name it with --connect)",
         ))
-    } else if args.addresses.is_empty() && args.look.facts.is_none() {
+    } else if args.addresses.is_empty() && args.files.facts.is_none() {
         commands::overview::run(args)
     } else {
         commands::why::run(args)

@@ -3,14 +3,14 @@
 //! Kernels before 6.8 list them nowhere. A duplicate of every socket descriptor is asked for its address
 //! (`pidfd_getfd`), so this sees only processes that the caller may trace, and says how many it may not.
 
-use crate::process::{self, entry};
+use crate::process::{self, Handle, entry};
 use crate::{Result, host, namespace, sys};
 use lastack_model::facts::{Socket, SocketOptions, Transport, Unseen};
 use lastack_model::ids::{Inode, InterfaceIndex, Pid, Port, Uid};
 use lastack_model::truth::Truth;
 use rustix::fd::OwnedFd;
 use rustix::net::{AddressFamily, SocketType, getpeername, getsockname, ipproto, sockopt};
-use rustix::process::{Pid as RawPid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
+use rustix::process::{PidfdGetfdFlags, pidfd_getfd};
 use std::fs;
 use std::net::SocketAddr;
 
@@ -63,9 +63,8 @@ fn descriptors(pid: Pid) -> Option<Vec<i32>> {
 fn bound_socket(pid: Pid, number: i32, port: Port) -> Option<Socket> {
     let link = fs::read_link(entry(pid, &format!("fd/{number}"))).ok()?;
     crate::holders::parse_socket_link(link.as_os_str().as_encoded_bytes())?;
-    let pidfd =
-        pidfd_open(RawPid::from_raw(i32::try_from(pid.0).ok()?)?, PidfdFlags::empty()).ok()?;
-    let socket = pidfd_getfd(&pidfd, number, PidfdGetfdFlags::empty()).ok()?;
+    let process = Handle::by_pid(pid).ok()??;
+    let socket = pidfd_getfd(&process, number, PidfdGetfdFlags::empty()).ok()?;
     let is_tcp = sockopt::socket_type(&socket).ok()? == SocketType::STREAM
         && sockopt::socket_protocol(&socket).ok()? == Some(ipproto::TCP);
     if !is_tcp || sockopt::socket_acceptconn(&socket).ok()? || getpeername(&socket).is_ok() {

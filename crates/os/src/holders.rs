@@ -4,14 +4,12 @@
 //! all that is looked for was found in it. It never stops at the first holder: a socket is released only when all let go.
 
 use crate::Result;
-use crate::process::{self, entry};
+use crate::process::{self, Ended, Handle, entry};
 use lastack_model::facts::{Descriptor, Holder, Inheritance, Process, Unseen};
 use lastack_model::ids::{Inode, Pid};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{CWD, Mode, OFlags, RawDir, openat, readlinkat_raw};
 use rustix::io::Errno;
-use rustix::process::{PidfdFlags, pidfd_open};
 use std::collections::HashMap;
 use std::ffi::CStr;
 use std::fs;
@@ -140,7 +138,7 @@ fn attribute(found: &[Found]) -> Vec<Holder> {
     found
         .iter()
         .filter_map(|hit| {
-            let same_process = PidFd::open(hit.pid)?;
+            let same_process = Handle::by_pid(hit.pid).ok()??;
             let process =
                 described.entry(hit.pid).or_insert_with(|| process::describe(hit.pid)).clone()?;
             let close_on_exec = close_on_exec(hit.pid, hit.number)?;
@@ -152,7 +150,7 @@ fn attribute(found: &[Found]) -> Vec<Holder> {
             };
             let descriptor = Descriptor::Open { number: hit.number, close_on_exec };
             let holder = Holder { inode: hit.inode, process, descriptor, inheritance };
-            (still_there(&holder, hit) && same_process.is_alive()).then_some(holder)
+            (still_there(&holder, hit) && same_process.ended() == Ended::No).then_some(holder)
         })
         .collect()
 }
@@ -163,22 +161,6 @@ fn still_there(holder: &Holder, hit: &Found) -> bool {
     let inode = link.ok().and_then(|link| parse_socket_link(link.as_os_str().as_bytes()));
     let started = process::stat(hit.pid).map(|stat| stat.start_ticks);
     inode == Some(hit.inode.0) && started == Some(holder.process.start_ticks)
-}
-
-/// A process held fast: while it lives, its pid means nobody else.
-struct PidFd(OwnedFd);
-
-impl PidFd {
-    fn open(pid: Pid) -> Option<Self> {
-        let pid = rustix::process::Pid::from_raw(i32::try_from(pid.0).ok()?)?;
-        pidfd_open(pid, PidfdFlags::empty()).ok().map(Self)
-    }
-
-    /// A pidfd becomes readable when its process ends (`pidfd_poll`).
-    fn is_alive(&self) -> bool {
-        let mut waiting = [PollFd::new(&self.0, PollFlags::IN)];
-        poll(&mut waiting, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })) == Ok(0)
-    }
 }
 
 /// A process whose group was led by a process that is gone, and whose descriptor survives `exec`, was probably

@@ -6,6 +6,7 @@
 //!
 //! `unsafe` lives in `sys` alone, one function a system call.
 
+pub mod act;
 pub mod bound;
 pub mod error;
 pub mod holders;

@@ -1,4 +1,4 @@
-//! A small netlink client: one request, one dump, one reused buffer.
+//! A small netlink client: dumps of tables, and acts that the kernel acknowledges one by one.
 //!
 //! Parsing is a pure function over bytes and survives any input; it knows nothing of what the payloads mean.
 
@@ -75,7 +75,8 @@ impl Netlink {
         mut each: impl FnMut(&[u8]) -> Result<()>,
     ) -> Result<Consistency> {
         self.sequence += 1;
-        self.send(kind, payload)?;
+        let flags = NLM_F_REQUEST | NLM_F_DUMP;
+        self.send(&message(kind, flags, self.sequence, payload))?;
         let mut consistency = Consistency::Whole;
         loop {
             let Some(length) = self.receive()? else {
@@ -91,16 +92,30 @@ impl Netlink {
         }
     }
 
-    fn send(&self, kind: u16, payload: &[u8]) -> Result<()> {
-        let mut request = Vec::with_capacity(HEADER + payload.len());
-        request.extend(((HEADER + payload.len()) as u32).to_ne_bytes());
-        request.extend(kind.to_ne_bytes());
-        request.extend((NLM_F_REQUEST | NLM_F_DUMP).to_ne_bytes());
-        request.extend(self.sequence.to_ne_bytes());
-        request.extend(0_u32.to_ne_bytes());
-        request.extend(payload);
+    /// Sends several requests in one datagram and returns what the kernel said to each, in their order.
+    pub fn act(&mut self, kind: u16, payloads: &[Vec<u8>]) -> Result<Vec<std::io::Result<()>>> {
+        let first = self.sequence + 1;
+        let mut datagram = Vec::new();
+        for payload in payloads {
+            self.sequence += 1;
+            datagram.extend(message(kind, NLM_F_REQUEST | NLM_F_ACK, self.sequence, payload));
+            datagram.resize(datagram.len().next_multiple_of(4), 0);
+        }
+        self.send(&datagram)?;
+        let mut answers: Vec<Option<std::io::Result<()>>> = payloads.iter().map(|_| None).collect();
+        while answers.iter().any(Option::is_none) {
+            let Some(length) = self.receive()? else {
+                let cause = std::io::Error::from_raw_os_error(libc::ENOBUFS);
+                return Err(Error::new("receive", "the kernel's acknowledgements", cause));
+            };
+            acknowledgements(&self.buffer[..length], first, &mut answers)?;
+        }
+        Ok(answers.into_iter().flatten().collect())
+    }
+
+    fn send(&self, datagram: &[u8]) -> Result<()> {
         let kernel = netlink::SocketAddrNetlink::new(0, 0);
-        net::sendto(&self.socket, &request, SendFlags::empty(), &kernel)
+        net::sendto(&self.socket, datagram, SendFlags::empty(), &kernel)
             .map(drop)
             .map_err(|cause| Error::new("send", "a netlink request", cause))
     }
@@ -232,6 +247,35 @@ pub fn push_attribute(to: &mut Vec<u8>, kind: u16, value: &[u8]) {
     to.resize(to.len().next_multiple_of(4), 0);
 }
 
+/// One request with its header.
+fn message(kind: u16, flags: u16, sequence: u32, payload: &[u8]) -> Vec<u8> {
+    let length = HEADER + payload.len();
+    let mut bytes = Vec::with_capacity(length.next_multiple_of(4));
+    bytes.extend((length as u32).to_ne_bytes());
+    bytes.extend(kind.to_ne_bytes());
+    bytes.extend(flags.to_ne_bytes());
+    bytes.extend(sequence.to_ne_bytes());
+    bytes.extend(0_u32.to_ne_bytes());
+    bytes.extend(payload);
+    bytes
+}
+
+/// Notes what one datagram acknowledges, each by the number of its request; what answers an earlier one is stale.
+fn acknowledgements(
+    datagram: &[u8],
+    first: u32,
+    answers: &mut [Option<std::io::Result<()>>],
+) -> Result<()> {
+    for message in Messages::of(datagram) {
+        let message = message.map_err(|Truncated| damaged("reply"))?;
+        let at = message.sequence.wrapping_sub(first) as usize;
+        if let (NLMSG_ERROR, Some(answer)) = (message.kind, answers.get_mut(at)) {
+            *answer = Some(verdict(message.payload)?);
+        }
+    }
+    Ok(())
+}
+
 /// What one datagram of a dump says about the dump.
 struct Progress {
     consistency: Consistency,
@@ -276,17 +320,16 @@ fn split(bytes: &[u8], length: usize, header: usize) -> Option<(&[u8], &[u8])> {
     Some((body, bytes.get(length.next_multiple_of(4)..).unwrap_or_default()))
 }
 
-/// What a final or error message says: 0, or a negated error number.
+/// What the end of a dump says of it.
 fn finished(payload: &[u8]) -> Result<()> {
+    verdict(payload)?.map_err(|cause| Error::new("dump", "kernel tables over netlink", cause))
+}
+
+/// What a final or error message says: 0, or a negated error number.
+fn verdict(payload: &[u8]) -> Result<std::io::Result<()>> {
     let code = u32_at(payload, 0).ok_or_else(|| damaged("reply"))?.cast_signed();
-    match code {
-        0 => Ok(()),
-        code => {
-            let cause =
-                std::io::Error::from_raw_os_error(code.checked_neg().unwrap_or(libc::EPROTO));
-            Err(Error::new("dump", "kernel tables over netlink", cause))
-        }
-    }
+    let number = code.checked_neg().unwrap_or(libc::EPROTO);
+    Ok(if code == 0 { Ok(()) } else { Err(std::io::Error::from_raw_os_error(number)) })
 }
 
 fn damaged(what: &str) -> Error {
@@ -300,6 +343,7 @@ const HEADER: usize = 16;
 const ATTRIBUTE_HEADER: usize = 4;
 const NLA_TYPE_MASK: u16 = 0x3fff;
 const NLM_F_REQUEST: u16 = 1;
+const NLM_F_ACK: u16 = 4;
 const NLM_F_DUMP: u16 = 0x300;
 const NLM_F_DUMP_INTR: u16 = 0x10;
 const NLMSG_NOOP: u16 = 1;
@@ -323,16 +367,6 @@ mod tests {
         let attributes: Vec<_> =
             Attributes::of(message.payload).map(|a| a.expect("whole")).collect();
         assert_eq!(attributes, [(7, &b"abcde"[..]), (9, &1_u32.to_ne_bytes()[..])]);
-    }
-
-    fn message(kind: u16, flags: u16, sequence: u32, payload: &[u8]) -> Vec<u8> {
-        let mut bytes = ((HEADER + payload.len()) as u32).to_ne_bytes().to_vec();
-        bytes.extend(kind.to_ne_bytes());
-        bytes.extend(flags.to_ne_bytes());
-        bytes.extend(sequence.to_ne_bytes());
-        bytes.extend(0_u32.to_ne_bytes());
-        bytes.extend(payload);
-        bytes
     }
 
     /// What the datagram says to request 5, and the payloads it gave.
@@ -391,6 +425,19 @@ mod tests {
         request.resize(56, 0);
         let whole = netlink.dump(20, &request, |_| Ok(())).expect("a dump of no states");
         assert_eq!(whole, Consistency::Whole);
+    }
+
+    #[test]
+    fn each_request_of_a_datagram_has_its_own_answer() {
+        let said = |sequence, code: i32| message(NLMSG_ERROR, 0, sequence, &code.to_ne_bytes());
+        let datagram = [said(8, -libc::ENOENT), said(7, 0), said(3, -libc::EPERM)].concat();
+        let mut answers = vec![None, None, None];
+        acknowledgements(&datagram, 7, &mut answers).expect("answers");
+        let numbers: Vec<_> = answers
+            .iter()
+            .map(|a| a.as_ref().map(|a| a.as_ref().err().and_then(std::io::Error::raw_os_error)))
+            .collect();
+        assert_eq!(numbers, [Some(None), Some(Some(libc::ENOENT)), None]);
     }
 
     #[test]

@@ -2,13 +2,14 @@
 //!
 //! Needs the right to trace the process. The duplicate is closed at once and nothing is changed.
 
+use crate::process::Handle;
 use crate::{Error, Result, sys};
 use lastack_model::facts::{Descriptor, Holder, SocketOptions};
 use lastack_model::ids::InterfaceIndex;
 use lastack_model::truth::Truth;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::net::{AddressFamily, sockopt};
-use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
+use rustix::process::{PidfdGetfdFlags, pidfd_getfd};
 
 /// Reads the options of the socket that this holder holds.
 pub fn read(holder: &Holder) -> Result<SocketOptions> {
@@ -43,10 +44,9 @@ fn duplicate(holder: &Holder) -> Result<OwnedFd> {
     let Descriptor::Open { number, .. } = holder.descriptor else {
         return Err(failed(rustix::io::Errno::BADF));
     };
-    let pid = i32::try_from(holder.process.pid.0).ok().and_then(Pid::from_raw);
-    let pid = pid.ok_or_else(|| failed(rustix::io::Errno::SRCH))?;
-    let pidfd = pidfd_open(pid, PidfdFlags::empty()).map_err(failed)?;
-    let socket = pidfd_getfd(&pidfd, number, PidfdGetfdFlags::empty()).map_err(failed)?;
+    let process = Handle::of(&holder.process)?;
+    let process = process.ok_or_else(|| failed(rustix::io::Errno::SRCH))?;
+    let socket = pidfd_getfd(&process, number, PidfdGetfdFlags::empty()).map_err(failed)?;
     let inode = rustix::fs::fstat(&socket).map_err(failed)?.st_ino;
     if inode == holder.inode.0 { Ok(socket) } else { Err(failed(rustix::io::Errno::STALE)) }
 }

@@ -111,7 +111,7 @@ fn judge_bind(from: SocketAddr, args: &WhyArgs, host: &Host) -> Result<Verdict, 
         port: Port(from.port()),
     };
     let binder = ask::binder(&args.bind, host.asker)?;
-    let question = ask::question(&target, args, host, binder.asker)?;
+    let question = ask::question(&target, &args.bind, &args.look, host, binder.asker)?;
     let mut facts = gather::facts(&[(target.transport, target.port)], host)?;
     Ok(gather::explain(&question, &mut facts, binder).verdict)
 }

@@ -31,7 +31,7 @@ pub fn run(args: &WhyArgs) -> Result<Exit, Error> {
         .map(|asked| address::parse(asked))
         .collect::<Result<_, _>>()
         .map_err(Error::new)?;
-    let explanations = match &args.look.facts {
+    let explanations = match &args.files.facts {
         Some(file) => from_file(file, &targets, args)?,
         None => match ask::namespace(&args.bind)? {
             Some(other) => namespace::within(&other, || from_system(&targets, args))??,
@@ -76,13 +76,13 @@ fn from_system(targets: &[Target], args: &WhyArgs) -> Result<Vec<Explanation>, E
     host.asker = binder.asker;
     let questions: Vec<Question> = targets
         .iter()
-        .map(|target| ask::question(target, args, &host, binder.asker))
+        .map(|target| ask::question(target, &args.bind, &args.look, &host, binder.asker))
         .collect::<Result<_, _>>()?;
     let ports: Vec<_> = targets.iter().map(|target| (target.transport, target.port)).collect();
     let mut facts = gather::facts(&ports, &host)?;
     let explanations =
         questions.iter().map(|question| gather::explain(question, &mut facts, binder)).collect();
-    if let Some(file) = &args.output.save_facts {
+    if let Some(file) = &args.files.save_facts {
         save(file, questions, facts, args)?;
     }
     Ok(explanations)
@@ -102,7 +102,7 @@ fn from_file(file: &Path, targets: &[Target], args: &WhyArgs) -> Result<Vec<Expl
     let mut facts = saved.facts;
     let asked: Vec<Question> = targets
         .iter()
-        .map(|target| ask::question(target, args, &facts.host, facts.host.asker))
+        .map(|target| ask::question(target, &args.bind, &args.look, &facts.host, facts.host.asker))
         .collect::<Result<_, _>>()?;
     let questions = if asked.is_empty() { saved.questions } else { asked };
     Ok(questions.iter().map(|question| gather::explain_saved(question, &mut facts)).collect())
@@ -114,7 +114,7 @@ fn save(
     mut facts: Facts,
     args: &WhyArgs,
 ) -> Result<(), Error> {
-    if !args.output.with_commands {
+    if !args.files.with_commands {
         for holder in &mut facts.holders {
             holder.process.command = Vec::new();
             holder.process.directory = None;

@@ -4,9 +4,11 @@
 //! and after it was read.
 
 mod cgroup;
+mod handle;
 mod status;
 
 pub use cgroup::{cgroup_path, parse_cgroup, service_of_path};
+pub use handle::{Ended, Handle};
 pub use status::{Credentials, Stat, parse_credentials, parse_stat};
 
 use crate::{Error, Result, supervisor, sys};
