@@ -14,6 +14,7 @@ pub mod ids;
 pub mod lifetime;
 pub mod overview;
 pub mod ports;
+pub mod remains;
 pub mod request;
 pub mod state;
 pub mod transport;
