@@ -24,13 +24,17 @@ pub(crate) const FOR_TESTS: &[Program] = &[
     Program { name: "nginx", package: "nginx" },
     Program { name: "setpriv", package: "util-linux" },
     Program { name: "unshare", package: "util-linux" },
+    Program { name: "supervisord", package: "supervisor" },
+    Program { name: "runsv", package: "runit" },
+    Program { name: "s6-supervise", package: "s6" },
+    Program { name: "supervise", package: "daemontools" },
 ];
 
 /// What building a fuzz target needs: libFuzzer is C++.
 pub(crate) const FOR_FUZZING: &[Program] = &[Program { name: "c++", package: "g++" }];
 
 /// Packages that would start a server when installed, by the name of their unit.
-const SERVERS: &[&str] = &["nginx"];
+const SERVERS: &[&str] = &["nginx", "supervisor"];
 
 /// Installs what is missing, or says what an ordinary user's tests will lack.
 pub(crate) fn ensure(programs: &[Program]) -> Result<(), Failure> {

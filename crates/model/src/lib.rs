@@ -17,6 +17,7 @@ pub mod ports;
 pub mod remains;
 pub mod request;
 pub mod state;
+pub mod stop;
 pub mod transport;
 pub mod truth;
 pub mod why;

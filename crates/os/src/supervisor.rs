@@ -1,15 +1,25 @@
 //! What would start a process again if it were stopped: told from its parents, its unit or its container.
 
+mod program;
+
 use lastack_model::facts::{Ancestor, RestartPolicy, Service, ServiceKind, Supervisor};
+use lastack_model::ids::Pid;
+use lastack_model::stop::{interpreted_supervisor, known_supervisor};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-/// The supervisor of a process with these parents in this service; `root` is `/` except in tests.
-pub fn of(ancestors: &[Ancestor], service: Option<&Service>, root: &Path) -> Option<Supervisor> {
-    let by_parent = ancestors.iter().find_map(|parent| {
+/// The supervisor of the process `pid` with these parents in this service; `root` is `/` except in tests.
+pub fn of(
+    pid: Pid,
+    ancestors: &[Ancestor],
+    service: Option<&Service>,
+    root: &Path,
+) -> Option<Supervisor> {
+    let by_parent = ancestors.iter().enumerate().find_map(|(at, parent)| {
         let name = known_supervisor(&parent.name).or_else(|| interpreted(parent, root))?;
-        Some(Supervisor { name, pid: Some(parent.pid), policy: RestartPolicy::Usually })
+        let started = at.checked_sub(1).and_then(|at| ancestors.get(at)).map_or(pid, |a| a.pid);
+        Some(program::described(name, parent.pid, started, root))
     });
     if by_parent.is_some() {
         return by_parent;
@@ -17,44 +27,30 @@ pub fn of(ancestors: &[Ancestor], service: Option<&Service>, root: &Path) -> Opt
     let service = service?;
     let (name, policy) = match service.kind {
         ServiceKind::SystemUnit => ("systemd", unit_policy(&service.name, root)),
-        ServiceKind::UserUnit => ("systemd --user", RestartPolicy::Unknown),
+        ServiceKind::UserUnit => return Some(program::user_manager(pid, ancestors, root)),
         ServiceKind::Docker => ("docker", docker_policy(&service.name, root)),
         ServiceKind::Podman => ("podman", RestartPolicy::Unknown),
         ServiceKind::Kubernetes => ("kubernetes", RestartPolicy::Usually),
         ServiceKind::Lxc | ServiceKind::Cgroup => return None,
     };
-    Some(Supervisor { name: name.into(), pid: None, policy })
+    Some(program::unnamed(name, policy))
 }
 
-/// The name, when it is a supervisor's. Whole names only: `air` is one, `airflow` is not. PM2 titles itself
-/// `PM2 v5.3.0: God Daemon`.
-fn known_supervisor(name: &str) -> Option<String> {
-    let lower = name.to_ascii_lowercase();
-    let first = lower.split([' ', ':']).next()?;
-    // A short name holds 15 bytes (`TASK_COMM_LEN`); all of these fit.
-    SUPERVISORS.contains(&first).then(|| first.to_owned())
+/// The value of a variable in the environment that a process was started with.
+pub(crate) fn environment(pid: Pid, name: &str) -> Option<String> {
+    program::environment(pid, name, Path::new("/"))
 }
 
-/// A script shows its interpreter's name; its own is the first argument that is no option.
-fn interpreted(parent: &Ancestor, root: &Path) -> Option<String> {
-    let base = parent.name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
-    if !INTERPRETERS.contains(&base) {
-        return None;
-    }
+/// A script shows its interpreter's name; its own is in its command line.
+fn interpreted(parent: &Ancestor, root: &Path) -> Option<&'static str> {
     let bytes = fs::read(root.join(format!("proc/{}/cmdline", parent.pid))).ok()?;
-    script_name(&bytes).as_deref().and_then(known_supervisor)
+    interpreted_supervisor(&parent.name, &command_line(&bytes))
 }
 
-/// The script in a command line whose arguments end in zero bytes, without directory and ending.
-pub fn script_name(cmdline: &[u8]) -> Option<String> {
-    let script = cmdline.split(|byte| *byte == 0).skip(1).find(|arg| !arg.starts_with(b"-"))?;
-    let name = String::from_utf8_lossy(script.rsplit(|byte| *byte == b'/').next()?).into_owned();
-    let name = [".js", ".py", ".rb", ".pl"]
-        .iter()
-        .find_map(|end| name.strip_suffix(end))
-        .map(Into::into)
-        .unwrap_or(name);
-    (!name.is_empty()).then_some(name)
+/// The arguments of a command line, which end in zero bytes.
+pub fn command_line(bytes: &[u8]) -> Vec<String> {
+    let arguments = bytes.split(|byte| *byte == 0);
+    arguments.map(|argument| String::from_utf8_lossy(argument).into_owned()).collect()
 }
 
 /// `Restart=` of a unit and its drop-ins (`systemd.unit(5)`).
@@ -141,33 +137,6 @@ fn restart_policy_name(json: &str) -> Option<String> {
     value.split_once('"').map(|(name, _)| name.to_owned())
 }
 
-/// Programs whose business is to start others again, by their names in lower case.
-const SUPERVISORS: [&str; 20] = [
-    "air",
-    "bacon",
-    "cargo-watch",
-    "chokidar",
-    "circusd",
-    "foreman",
-    "forever",
-    "god",
-    "honcho",
-    "monit",
-    "nodemon",
-    "overmind",
-    "pm2",
-    "reflex",
-    "runsv",
-    "s6-supervise",
-    "supervise",
-    "supervisord",
-    "watchexec",
-    "watchmedo",
-];
-
-/// Programs that run others' scripts under their own name, digits of a version left off.
-const INTERPRETERS: [&str; 6] = ["bun", "deno", "node", "perl", "python", "ruby"];
-
 /// Where unit files lie, highest rank first.
 const UNIT_DIRECTORIES: [&str; 4] =
     ["etc/systemd/system", "run/systemd/system", "usr/lib/systemd/system", "lib/systemd/system"];
@@ -175,7 +144,6 @@ const UNIT_DIRECTORIES: [&str; 4] =
 #[cfg(test)]
 mod tests {
     use super::*;
-    use lastack_model::ids::Pid;
     use proptest::prelude::*;
 
     fn tree(name: &str, files: &[(&str, &str)]) -> std::path::PathBuf {
@@ -202,7 +170,8 @@ mod tests {
                 ("lib/systemd/system/once.service", "[Service]\nExecStart=/bin/true\n"),
             ],
         );
-        let policy = |name: &str| of(&[], Some(&unit(name)), &root).map(|found| found.policy);
+        let policy =
+            |name: &str| of(Pid(1), &[], Some(&unit(name)), &root).map(|found| found.policy);
         assert_eq!(
             policy("web.service"),
             Some(RestartPolicy::Restarts("Restart=on-failure".into()))
@@ -218,7 +187,7 @@ mod tests {
             Ancestor { pid: Pid(9), name: "sh".into() },
             Ancestor { pid: Pid(8), name: "nodemon".into() },
         ];
-        let found = of(&parents, None, Path::new("/")).expect("a supervisor");
+        let found = of(Pid(10), &parents, None, Path::new("/")).expect("a supervisor");
         assert_eq!((found.name.as_str(), found.pid), ("nodemon", Some(Pid(8))));
     }
 
@@ -234,10 +203,10 @@ mod tests {
     fn a_name_that_only_begins_like_a_supervisors_is_none() {
         for name in ["airflow", "monitor", "supervisor-ui", "godot", "uvicorn", "gunicorn"] {
             let parents = [Ancestor { pid: Pid(9), name: name.into() }];
-            assert_eq!(of(&parents, None, Path::new("/nonexistent")), None, "{name}");
+            assert_eq!(of(Pid(10), &parents, None, Path::new("/nonexistent")), None, "{name}");
         }
         let pm2 = [Ancestor { pid: Pid(9), name: "PM2 v5.3.0: God".into() }];
-        let found = of(&pm2, None, Path::new("/nonexistent")).expect("a supervisor");
+        let found = of(Pid(10), &pm2, None, Path::new("/nonexistent")).expect("a supervisor");
         assert_eq!((found.name.as_str(), found.policy), ("pm2", RestartPolicy::Usually));
     }
 
@@ -252,7 +221,7 @@ mod tests {
             ],
         );
         let name = |pid, name: &str| {
-            of(&[Ancestor { pid: Pid(pid), name: name.into() }], None, &root)
+            of(Pid(10), &[Ancestor { pid: Pid(pid), name: name.into() }], None, &root)
                 .map(|found| found.name)
         };
         assert_eq!(name(9, "node").as_deref(), Some("nodemon"));
@@ -279,7 +248,8 @@ mod tests {
                 ),
             ],
         );
-        let policy = |name: &str| of(&[], Some(&unit(name)), &root).map(|found| found.policy);
+        let policy =
+            |name: &str| of(Pid(1), &[], Some(&unit(name)), &root).map(|found| found.policy);
         let restarts = |setting: &str| Some(RestartPolicy::Restarts(setting.into()));
         assert_eq!(policy("web@1.service"), restarts("Restart=always"));
         assert_eq!(policy("web@2.service"), restarts("Restart=on-abort"));
@@ -293,7 +263,7 @@ mod tests {
         fn no_text_makes_the_readers_panic(text in "(\\PC|\n|\\[Service\\]|Restart=|\"Name\"|\"RestartPolicy\"){0,60}") {
             let _ = restart_setting(&text);
             let _ = restart_policy_name(&text);
-            let _ = script_name(text.as_bytes());
+            let _ = interpreted_supervisor("node", &command_line(text.as_bytes()));
             let _ = template(&text);
         }
     }

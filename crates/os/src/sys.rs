@@ -3,6 +3,7 @@
 //! Calls that change a thread's identity change the calling thread alone, which the C library's wrappers would not.
 
 pub(crate) mod namespace;
+pub(crate) mod process;
 pub(crate) mod usage;
 
 use rustix::fd::{AsFd, AsRawFd};

@@ -2,7 +2,8 @@
 
 use super::page::Page;
 use super::phrase;
-use lastack_model::facts::{Holder, ServiceKind, SocketGroup};
+use lastack_model::facts::{Holder, SocketGroup};
+use lastack_model::stop::{self, Around, Hindrance};
 use lastack_model::why::{Certainty, Explanation, Harm, OptionChange, Remedy, Role, Step};
 use std::net::SocketAddr;
 
@@ -15,8 +16,11 @@ pub(super) fn write(page: &mut Page, explanation: &Explanation) {
     for (at, remedy) in explanation.remedies.iter().enumerate() {
         let text = remedy_text(remedy, explanation);
         page.item(2, &format!("{}. ", at + 1), &text);
-        for command in remedy.steps.iter().filter_map(|step| command(step, explanation)) {
-            page.command(7, &command);
+        for step in &remedy.steps {
+            match commands(step, explanation) {
+                Ok(commands) => commands.iter().for_each(|command| page.command(7, command)),
+                Err(hindrances) => hindrances.iter().for_each(|why| page.line(5, &hindered(why))),
+            }
         }
     }
 }
@@ -116,47 +120,38 @@ fn list(words: &[&str]) -> String {
     }
 }
 
-/// A command that takes the step on this system, where one is known.
-fn command(step: &Step, explanation: &Explanation) -> Option<String> {
+/// The commands that take the step on this system, where they are known; what stands against stopping a program.
+fn commands(step: &Step, explanation: &Explanation) -> Result<Vec<String>, Vec<Hindrance>> {
     match step {
         Step::Destroy { conflicts } => {
-            let groups: Vec<&SocketGroup> =
-                conflicts.iter().map(|at| &explanation.conflicts[*at].sockets).collect();
-            let first = groups.first()?;
-            let mut states: Vec<String> = groups.iter().map(|group| ss_state(group)).collect();
-            states.sort();
-            states.dedup();
-            let port = first.example.port();
-            Some(format!("sudo ss -K {} sport = :{port}", states.join(" ")))
+            Ok(destroy_command(conflicts, explanation).into_iter().collect())
         }
         Step::Stop { conflicts } => {
             let holders = conflicts.iter().flat_map(|at| &explanation.conflicts[*at].holders);
-            stop_command(&holders.collect::<Vec<_>>())
+            let holders: Vec<Holder> = holders.cloned().collect();
+            let stops = stop::stops(&holders, &Around::default())?;
+            Ok(stops.iter().map(|stop| stop.means.command(&stop.processes)).collect())
         }
-        _ => None,
+        _ => Ok(Vec::new()),
     }
+}
+
+fn destroy_command(conflicts: &[usize], explanation: &Explanation) -> Option<String> {
+    let groups: Vec<&SocketGroup> =
+        conflicts.iter().map(|at| &explanation.conflicts[*at].sockets).collect();
+    let first = groups.first()?;
+    let mut states: Vec<String> = groups.iter().map(|group| ss_state(group)).collect();
+    states.sort();
+    states.dedup();
+    let port = first.example.port();
+    Some(format!("sudo ss -K {} sport = :{port}", states.join(" ")))
+}
+
+fn hindered(why: &Hindrance) -> String {
+    format!("{}: {}", why.words(), why.advice())
 }
 
 fn ss_state(group: &SocketGroup) -> String {
     let name = group.example.state.name().to_ascii_lowercase().replace('_', "-");
     format!("state {}", name.replace("syn-received", "syn-recv"))
-}
-
-/// The way a program was started is the way to stop it; a child that inherited a socket goes with all others.
-fn stop_command(holders: &[&Holder]) -> Option<String> {
-    let first = holders.first()?;
-    let service = first.process.service.as_ref();
-    let command = match service.map(|service| (service.kind, service.name.as_str())) {
-        Some((ServiceKind::SystemUnit, unit)) => format!("sudo systemctl stop {unit}"),
-        Some((ServiceKind::UserUnit, unit)) => format!("systemctl --user stop {unit}"),
-        Some((ServiceKind::Docker, id)) => format!("docker stop {}", id.get(..12).unwrap_or(id)),
-        Some((ServiceKind::Podman, id)) => format!("podman stop {}", id.get(..12).unwrap_or(id)),
-        Some((ServiceKind::Kubernetes | ServiceKind::Lxc | ServiceKind::Cgroup, _)) | None => {
-            let mut pids: Vec<String> = holders.iter().map(|h| h.process.pid.to_string()).collect();
-            pids.sort();
-            pids.dedup();
-            format!("kill -TERM {}", pids.join(" "))
-        }
-    };
-    Some(command)
 }

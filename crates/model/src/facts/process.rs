@@ -127,6 +127,16 @@ pub struct Supervisor {
     pub pid: Option<Pid>,
     /// Whether it will.
     pub policy: RestartPolicy,
+    /// What it calls the program, for a supervisor of several: `group:name` for supervisord, the number for PM2, the
+    /// service's directory for runit, s6 and daemontools.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub program: Option<String>,
+    /// Where it is reached: supervisord's server, PM2's home, the run-time directory of a user's service manager.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub control: Option<String>,
+    /// As whom it runs, where that decides who may command it.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub uid: Option<Uid>,
 }
 
 /// Whether a supervisor restarts what ended.
@@ -142,6 +152,13 @@ pub enum RestartPolicy {
     Never(String),
     /// Its setting could not be read.
     Unknown,
+}
+
+impl ServiceKind {
+    /// Whether a container engine made it.
+    pub const fn is_container(self) -> bool {
+        matches!(self, Self::Docker | Self::Podman | Self::Kubernetes)
+    }
 }
 
 impl Process {

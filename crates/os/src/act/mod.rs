@@ -1,6 +1,11 @@
 //! What the operating system can be told to do: destroy a socket, end a process, stop a service.
 //!
 //! Each act names exactly one object and checks that it is still the one that was meant just before it acts. Nothing
-//! here chooses: what to do is decided by `lastack_model::plan` and allowed by a person.
+//! here chooses: what to do is decided by `lastack_model` and allowed by a person.
 
 pub mod destroy;
+pub mod stop;
+
+mod around;
+
+pub use around::{actor, around};

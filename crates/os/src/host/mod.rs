@@ -45,7 +45,7 @@ pub const fn asker(credentials: &Credentials) -> Asker {
 ///
 /// Capabilities count for nothing in a namespace that belongs to a user namespace above one's own (`ns_capable`):
 /// "root" of a rootless container on the host's network is nobody there.
-fn own_asker() -> Result<Asker> {
+pub fn own_asker() -> Result<Asker> {
     let asker = asker(&own_credentials()?);
     let namespace =
         fs::File::open(OWN_NAMESPACE).map_err(|cause| Error::new("open", OWN_NAMESPACE, cause))?;

@@ -10,6 +10,17 @@ use std::path::{Path, PathBuf};
 
 /// Reads `/proc/PID/cgroup`: the unified hierarchy, else the service manager's own, else the first that says something.
 pub fn parse_cgroup(text: &str) -> Option<Service> {
+    ranked_paths(text).into_iter().find_map(service_of_path)
+}
+
+/// The path of the control group in the hierarchy that [`parse_cgroup`] reads the service from.
+pub fn parse_group(text: &str) -> Option<&str> {
+    let paths = ranked_paths(text);
+    let telling = paths.iter().copied().find(|path| service_of_path(path).is_some());
+    telling.or_else(|| paths.first().copied())
+}
+
+fn ranked_paths(text: &str) -> Vec<&str> {
     let mut paths: Vec<(u8, &str)> = text
         .lines()
         .filter_map(|line| {
@@ -24,7 +35,7 @@ pub fn parse_cgroup(text: &str) -> Option<Service> {
         })
         .collect();
     paths.sort_by_key(|(rank, _)| *rank);
-    paths.into_iter().find_map(|(_, path)| service_of_path(path))
+    paths.into_iter().map(|(_, path)| path).collect()
 }
 
 /// What made a control group, told from its path.
@@ -212,6 +223,7 @@ mod tests {
         #[test]
         fn no_text_makes_the_readers_panic(text in "(\\PC|[0-9a-f]{64}|/|:|\\.scope|\\.service|lxc|docker|\n| - cgroup2 ){0,40}") {
             let _ = parse_cgroup(&text);
+            let _ = parse_group(&text);
             let _ = service_of_path(&text);
             let _ = unified_mount(&text);
         }

@@ -30,7 +30,8 @@ impl Handle {
         let Some(handle) = Self::by_pid(process.pid)? else { return Ok(None) };
         let started = super::stat(process.pid).map(|stat| stat.start_ticks);
         let is_same = started == Some(process.start_ticks) && handle.ended() == Ended::No;
-        Ok(is_same.then_some(Self { name: process.name.clone(), ..handle }))
+        Ok(is_same
+            .then(|| Self { name: format!("{} (pid {})", process.name, process.pid), ..handle }))
     }
 
     /// Holds whatever process has this pid now. `None` when there is none.
@@ -44,13 +45,32 @@ impl Handle {
         }
     }
 
+    /// Whether it could be signalled now, without doing it: `Ended::Yes` when it has ended, an error when its user is
+    /// another one (`kill_ok_by_cred`).
+    pub fn test_signal(&self) -> Result<Ended> {
+        match crate::sys::process::test_pidfd_signal(&self.pidfd) {
+            Ok(()) => Ok(Ended::No),
+            Err(cause) => self.not_signalled(&cause),
+        }
+    }
+
     /// Sends it a signal. A process that has ended since is no error: what the signal is for has happened.
     pub fn signal(&self, signal: Signal) -> Result<Ended> {
         match pidfd_send_signal(&self.pidfd, signal) {
             Ok(()) => Ok(Ended::No),
-            Err(Errno::SRCH) => Ok(Ended::Yes),
-            Err(cause) => Err(Error::new("signal", &self.name, cause)
-                .with_remedy("needs its user's rights or CAP_KILL: run as its user or as root")),
+            Err(cause) => self.not_signalled(&cause.into()),
+        }
+    }
+
+    fn not_signalled(&self, cause: &std::io::Error) -> Result<Ended> {
+        match cause.raw_os_error() {
+            Some(libc::ESRCH) => Ok(Ended::Yes),
+            Some(number) => {
+                let cause = std::io::Error::from_raw_os_error(number);
+                Err(Error::new("signal", &self.name, cause)
+                    .with_remedy("needs its user's rights or CAP_KILL: run as its user or as root"))
+            }
+            None => Ok(Ended::No),
         }
     }
 

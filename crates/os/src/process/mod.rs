@@ -7,7 +7,7 @@ mod cgroup;
 mod handle;
 mod status;
 
-pub use cgroup::{cgroup_path, parse_cgroup, service_of_path};
+pub use cgroup::{cgroup_path, parse_cgroup, parse_group, service_of_path};
 pub use handle::{Ended, Handle};
 pub use status::{Credentials, Stat, parse_credentials, parse_stat};
 
@@ -20,6 +20,8 @@ use std::path::Path;
 /// The capabilities that matter here, by their numbers (`include/uapi/linux/capability.h`).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Capability {
+    /// May signal processes of any user.
+    Kill = 5,
     /// May bind ports below `ip_unprivileged_port_start`.
     NetBindService = 10,
     /// May destroy sockets.
@@ -40,7 +42,7 @@ pub fn describe(pid: Pid) -> Option<Process> {
     let before = stat(pid)?;
     let service = service(pid);
     let ancestors = ancestors(before.parent);
-    let supervisor = supervisor::of(&ancestors, service.as_ref(), Path::new("/"));
+    let supervisor = supervisor::of(pid, &ancestors, service.as_ref(), Path::new("/"));
     let uid = Uid(credentials(pid).ok()?.uid);
     let process = Process {
         pid,
