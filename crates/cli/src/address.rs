@@ -4,6 +4,7 @@
 
 use lastack_model::facts::Transport;
 use lastack_model::ids::Port;
+use lastack_model::selection::End;
 use std::net::{IpAddr, Ipv6Addr, ToSocketAddrs};
 
 /// An address somebody asked about.
@@ -37,6 +38,23 @@ pub fn parse(asked: &str) -> Result<Target, String> {
     let port = parse_port(port, transport).map_err(|why| format!("{asked:?}: {why}"))?;
     let place = place(host).map_err(|why| format!("{asked:?}: {why}"))?;
     Ok(Target { asked: asked.to_owned(), transport, place, port })
+}
+
+/// Reads one end of connections: an address, a port, or both.
+pub fn parse_end(text: &str) -> Result<End, String> {
+    if let Ok(ip) = text.trim_matches(['[', ']']).parse() {
+        return Ok(End { addresses: vec![ip], port: None });
+    }
+    let target = parse(text)?;
+    if target.transport != Transport::Tcp {
+        return Err(format!("{text:?}: only TCP connections can be closed"));
+    }
+    let addresses = match target.place {
+        Place::Anywhere => Vec::new(),
+        Place::At(addresses) => addresses,
+        Place::OnInterface(address, _) => vec![IpAddr::V6(address)],
+    };
+    Ok(End { addresses, port: Some(target.port) })
 }
 
 fn transport(asked: &str) -> Result<(Transport, &str), String> {

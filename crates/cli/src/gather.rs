@@ -55,6 +55,14 @@ pub fn explain(question: &Question, facts: &mut Facts, binder: Binder) -> Explan
     }
 }
 
+/// Asks the kernel about every wanted bind, whatever the rules say of it.
+pub fn try_all(question: &Question, facts: &mut Facts, binder: Binder) {
+    for request in question.requests.iter().cloned() {
+        let outcome = ask_kernel(&request, binder);
+        facts.trials.push(Trial { request, outcome });
+    }
+}
+
 /// The same from saved facts alone: what they do not hold is recorded as not seen.
 pub fn explain_saved(question: &Question, facts: &mut Facts) -> Explanation {
     loop {
@@ -103,6 +111,15 @@ fn find_holders(inodes: Vec<Inode>, facts: &mut Facts) {
         }),
     }
     facts.holders_sought.extend(inodes);
+}
+
+/// Finds who holds any of the sockets, of alike ones of some.
+pub fn find_all_holders(facts: &mut Facts) {
+    let groups = facts.sockets.groups().iter();
+    let inodes = groups.flat_map(|group| group.inodes.iter().copied()).collect::<Vec<_>>();
+    if !inodes.is_empty() {
+        find_holders(inodes, facts);
+    }
 }
 
 /// Names the service of sockets that nobody visible holds, by the control group they were made in.

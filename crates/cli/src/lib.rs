@@ -5,14 +5,16 @@
 pub mod address;
 pub mod args;
 pub mod ask;
+pub mod carry;
 pub mod commands;
+pub mod consent;
 pub mod error;
 pub mod exit;
 pub mod gather;
 pub mod like;
 pub mod report;
 
-use args::{Cli, Verb, WhyArgs};
+use args::{Cli, OutputArgs, Verb, WhyArgs};
 use clap::{ColorChoice, CommandFactory};
 use error::Error;
 use exit::Exit;
@@ -24,12 +26,21 @@ pub fn command() -> clap::Command {
 
 /// Does what was typed.
 pub fn run(cli: Cli) -> Result<Exit, Error> {
-    let args = match cli.verb {
-        Some(Verb::Why(args)) => args,
-        None => cli.why,
-    };
-    choose_color(args.output.color);
-    dispatch(&args)
+    match cli.verb {
+        Some(Verb::Why(args)) => why(&args),
+        Some(Verb::Free(args)) => in_color(&args.output, || commands::free::run(&args)),
+        Some(Verb::Close(args)) => in_color(&args.output, || commands::close::run(&args)),
+        None => why(&cli.why),
+    }
+}
+
+fn in_color(output: &OutputArgs, run: impl FnOnce() -> Result<Exit, Error>) -> Result<Exit, Error> {
+    choose_color(output.color);
+    run()
+}
+
+fn why(args: &WhyArgs) -> Result<Exit, Error> {
+    in_color(&args.output, || dispatch(args))
 }
 
 fn dispatch(args: &WhyArgs) -> Result<Exit, Error> {

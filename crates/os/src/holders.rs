@@ -3,8 +3,8 @@
 //! The walk is the dearest thing lastack does, so it allocates nothing per descriptor and leaves a process as soon as
 //! all that is looked for was found in it. It never stops at the first holder: a socket is released only when all let go.
 
-use crate::Result;
 use crate::process::{self, Ended, Handle, entry};
+use crate::{Error, Result};
 use lastack_model::facts::{Descriptor, Holder, Inheritance, Process, Unseen};
 use lastack_model::ids::{Inode, Pid};
 use rustix::fd::{AsFd, OwnedFd};
@@ -63,6 +63,21 @@ pub fn find(wanted: &[Inode]) -> Result<Search> {
         search.unseen.push(not_found(&missing, &carriers, hidden));
     }
     Ok(search)
+}
+
+/// The sockets that one process holds, of whatever family.
+pub fn sockets_of(pid: Pid) -> Result<Vec<Inode>> {
+    let path = entry(pid, "fd");
+    let failed = |cause: std::io::Error| Error::new("list", &path, cause);
+    let mut inodes = Vec::new();
+    for item in fs::read_dir(&path).map_err(failed)? {
+        let link = fs::read_link(item.map_err(failed)?.path());
+        let inode = link.ok().and_then(|link| parse_socket_link(link.as_os_str().as_bytes()));
+        inodes.extend(inode.map(Inode));
+    }
+    inodes.sort_unstable();
+    inodes.dedup();
+    Ok(inodes)
 }
 
 fn walk_all(pids: &[Pid], wanted: &[u64]) -> Walk {

@@ -2,9 +2,13 @@
 
 #![expect(clippy::doc_markdown, reason = "these comments are the help, where backticks would show")]
 
+mod close;
 pub mod duration;
+mod free;
 mod why;
 
+pub use close::{CloseArgs, FilterArgs, YesArgs};
+pub use free::{ConsentArgs, FreeArgs, GuardArgs};
 pub use why::{FileArgs, WhyArgs};
 
 use crate::exit;
@@ -32,6 +36,12 @@ pub enum Verb {
     /// Say why an address can or cannot be bound, for how long, and what helps.
     #[command(after_help = exit::TABLE)]
     Why(WhyArgs),
+    /// Make an address usable with the least harm, and prove that it is.
+    #[command(after_help = exit::TABLE)]
+    Free(FreeArgs),
+    /// End connections that nobody asks about by a port: by state, end, holder or idleness.
+    #[command(after_help = exit::TABLE)]
+    Close(CloseArgs),
 }
 
 /// The options of the socket that would be bound.

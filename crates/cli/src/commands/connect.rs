@@ -26,14 +26,13 @@ pub fn run(destination: &str, args: &WhyArgs) -> Result<Exit, Error> {
         None => look(destination, args)?,
     };
     let exit = exit(&connection);
-    let written = if args.output.json {
+    if args.output.json {
         page::print(&json::connect(&connection, exit))
     } else {
         let mut page = Page::of_terminal();
         report::write(&mut page, &connection, &host);
         page.print()
-    };
-    written.map_err(|cause| Error::new(format!("failed to write the answer: {cause}")))?;
+    }?;
     Ok(exit)
 }
 

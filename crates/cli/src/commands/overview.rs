@@ -19,7 +19,7 @@ pub fn run(args: &WhyArgs) -> Result<Exit, Error> {
         None => look()?,
     };
     let exit = if overview.problems.is_empty() { Exit::Yes } else { Exit::No };
-    let written = if args.output.json {
+    if args.output.json {
         page::print(&json::line(&serde_json::json!({
             "schema": "lastack.overview/1",
             "exit": exit.code(),
@@ -31,8 +31,7 @@ pub fn run(args: &WhyArgs) -> Result<Exit, Error> {
         let mut page = Page::of_terminal();
         report::write(&mut page, &overview, &holders, &unseen);
         page.print()
-    };
-    written.map_err(|cause| Error::new(format!("failed to write the answer: {cause}")))?;
+    }?;
     Ok(exit)
 }
 

@@ -1,8 +1,9 @@
 //! `lastack why ADDR…`.
 
-use crate::address::{self, Target};
+use crate::address::Target;
 use crate::args::WhyArgs;
 use crate::ask;
+use crate::commands;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::gather;
@@ -25,12 +26,7 @@ struct Saved {
 
 /// Answers for every address; the exit code is the worst.
 pub fn run(args: &WhyArgs) -> Result<Exit, Error> {
-    let targets: Vec<Target> = args
-        .addresses
-        .iter()
-        .map(|asked| address::parse(asked))
-        .collect::<Result<_, _>>()
-        .map_err(Error::new)?;
+    let targets = commands::targets(&args.addresses)?;
     let explanations = match &args.files.facts {
         Some(file) => from_file(file, &targets, args)?,
         None => match ask::namespace(&args.bind)? {
@@ -46,7 +42,7 @@ fn report(explanations: &[Explanation], args: &WhyArgs) -> Result<Exit, Error> {
     for (at, explanation) in explanations.iter().enumerate() {
         let exit = exit(explanation.verdict);
         worst = worst.worst(exit);
-        let written = if args.output.json {
+        if args.output.json {
             page::print(&json::why(explanation, exit))
         } else {
             let mut page = Page::of_terminal();
@@ -55,8 +51,7 @@ fn report(explanations: &[Explanation], args: &WhyArgs) -> Result<Exit, Error> {
             }
             explanation::write(&mut page, explanation);
             page.print()
-        };
-        written.map_err(|cause| Error::new(format!("failed to write the answer: {cause}")))?;
+        }?;
     }
     Ok(worst)
 }

@@ -12,11 +12,7 @@ use lastack_model::why::{
 
 /// Writes the explanation.
 pub fn write(page: &mut Page, explanation: &Explanation) {
-    verdict(page, explanation);
-    let mut introduced = Vec::new();
-    for conflict in &explanation.conflicts {
-        write_conflict(page, conflict, explanation, &mut introduced);
-    }
+    write_evidence(page, explanation);
     neighbours(page, explanation);
     remedies::write(page, explanation);
     futile(page, explanation);
@@ -24,7 +20,17 @@ pub fn write(page: &mut Page, explanation: &Explanation) {
     basis(page, explanation);
 }
 
-fn verdict(page: &mut Page, explanation: &Explanation) {
+/// Writes the verdict and what stands in the way.
+pub(super) fn write_evidence(page: &mut Page, explanation: &Explanation) {
+    verdict(page, explanation);
+    let mut introduced = Vec::new();
+    for conflict in &explanation.conflicts {
+        write_conflict(page, conflict, explanation, &mut introduced);
+    }
+}
+
+/// Writes the verdict alone, bind by bind.
+pub(super) fn verdict(page: &mut Page, explanation: &Explanation) {
     let name = match explanation.judgements.first().map(|j| (j.request.transport, j.request.port)) {
         Some((Transport::Udp, port)) => format!("UDP port {port}"),
         Some((Transport::Tcp, port)) => format!("TCP port {port}"),

@@ -1,9 +1,12 @@
 //! Answers on paper: for people and for programs.
 
+pub mod close;
 pub mod connect;
 pub mod explanation;
+pub mod free;
 pub mod json;
 pub mod overview;
 pub mod page;
 pub mod phrase;
+pub mod plan;
 mod remedies;

@@ -1,5 +1,6 @@
 //! A page of text: headings, wrapped paragraphs and lists, no wider than the terminal.
 
+use crate::error::Error;
 use anstyle::{AnsiColor, Style};
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
@@ -72,17 +73,19 @@ impl Page {
     }
 
     /// Writes the page out. A reader that went away is not an error.
-    pub fn print(self) -> io::Result<()> {
+    pub fn print(self) -> Result<(), Error> {
         print(&self.text)
     }
 }
 
 /// Writes text to standard output, without colour where no terminal reads it.
-pub fn print(text: &str) -> io::Result<()> {
+pub fn print(text: &str) -> Result<(), Error> {
     let mut out = anstream::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => result,
+        Err(cause) if cause.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Error::new(format!("failed to write the answer: {cause}")))
+        }
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 

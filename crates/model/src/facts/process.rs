@@ -49,7 +49,7 @@ pub enum Inheritance {
 }
 
 /// A process, as it was when it was looked at.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 pub struct Process {
     /// Its pid, in the namespace lastack runs in.

@@ -291,6 +291,18 @@ impl SocketGroup {
         }
     }
 
+    /// True for a socket that would be counted into this group: the same one where a descriptor identifies it, one of
+    /// the same likeness where none does.
+    pub fn covers(&self, socket: &Socket) -> bool {
+        match (self.example.inode, socket.inode) {
+            (Some(_), Some(inode)) => {
+                self.inodes.contains(&inode) && self.example.state == socket.state
+            }
+            (None, None) => self.example.likeness() == socket.likeness(),
+            (Some(_), None) | (None, Some(_)) => false,
+        }
+    }
+
     pub(super) fn absorb(&mut self, socket: &Socket) {
         self.count += 1;
         self.inodes.extend(socket.inode);

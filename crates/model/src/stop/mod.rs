@@ -21,7 +21,7 @@ use crate::ids::Pid;
 use nature::Nature;
 
 /// One way to stop processes that hold sockets: all of them, or none.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Stop {
     /// How.

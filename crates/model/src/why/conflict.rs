@@ -119,6 +119,22 @@ pub(super) fn conflicts(judgements: &[Judgement], facts: &Facts, rules: Rules) -
     conflicts
 }
 
+/// Every group as what it is, though nobody asked to bind beside it.
+pub fn connections(facts: &Facts) -> Vec<Conflict> {
+    let describe = |group: &SocketGroup| Conflict {
+        // Whether a server accepted it shows only beside its listener, which is not looked for here.
+        role: role(&group.example, &facts.host, false),
+        holders: holders(group, facts),
+        service: service(&group.example, facts),
+        lifetime: lifetime(group, &facts.host),
+        against: Vec::new(),
+        sockets: group.clone(),
+    };
+    let mut all: Vec<Conflict> = facts.sockets.groups().iter().map(describe).collect();
+    all.sort_by_key(|connection| connection.role);
+    all
+}
+
 fn stands_against(
     at: usize,
     judgements: &[Judgement],

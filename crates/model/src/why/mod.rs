@@ -11,7 +11,7 @@ mod judgement;
 mod remedy;
 mod words;
 
-pub use conflict::{Against, Conflict, Role};
+pub use conflict::{Against, Conflict, Role, connections};
 pub use connection::{Connection, Sample, Tuple};
 pub use explanation::{Caution, Explanation, Neighbour, Verdict};
 pub use futile::Futile;

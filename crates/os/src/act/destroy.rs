@@ -4,6 +4,7 @@
 //! act on another one that took the same addresses since (`sock_diag_check_cookie`).
 
 use crate::netlink::{Channel, Netlink};
+use crate::sock_diag::{self, Filter};
 use crate::{Error, Result};
 use lastack_model::facts::{Family, Socket, Transport};
 use lastack_model::state::State;
@@ -74,6 +75,65 @@ impl Destroyer {
     }
 }
 
+/// Destroys every socket that passes the filter and is wanted, as the kernel lists them, so that their number costs no
+/// memory. The table changes under the walk, which may skip some: it is walked until nothing wanted is found.
+pub fn sweep(filter: &Filter, wanted: impl Fn(&Socket) -> bool) -> Result<Tally> {
+    let mut destroyer = Destroyer::open()?;
+    let mut total = Tally::default();
+    for _ in 0..MOST_WALKS {
+        let mut walk = Walk::default();
+        sock_diag::fold(filter, |(): &mut (), socket| {
+            if wanted(&socket) {
+                walk.add(socket, &mut destroyer);
+            }
+        })?;
+        let found = walk.finish(&mut destroyer)?;
+        total.destroyed += found.destroyed;
+        total.gone += found.gone;
+        if found == Tally::default() {
+            break;
+        }
+    }
+    Ok(total)
+}
+
+/// One walk over the table: what waits to be destroyed, and what has been.
+#[derive(Default)]
+struct Walk {
+    waiting: Vec<Socket>,
+    tally: Tally,
+    failed: Option<Error>,
+}
+
+impl Walk {
+    fn add(&mut self, socket: Socket, destroyer: &mut Destroyer) {
+        if self.failed.is_none() {
+            self.waiting.push(socket);
+            if self.waiting.len() == BATCH {
+                self.flush(destroyer);
+            }
+        }
+    }
+
+    fn flush(&mut self, destroyer: &mut Destroyer) {
+        match destroyer.destroy_all(&self.waiting) {
+            Ok(tally) => {
+                self.tally.destroyed += tally.destroyed;
+                self.tally.gone += tally.gone;
+            }
+            Err(error) => self.failed = Some(error),
+        }
+        self.waiting.clear();
+    }
+
+    fn finish(mut self, destroyer: &mut Destroyer) -> Result<Tally> {
+        if self.failed.is_none() {
+            self.flush(destroyer);
+        }
+        self.failed.map_or(Ok(self.tally), Err)
+    }
+}
+
 fn refused(socket: &Socket, cause: std::io::Error) -> Error {
     let remedy = match cause.raw_os_error() {
         Some(libc::EPERM | libc::EACCES) => "needs CAP_NET_ADMIN: run as root",
@@ -131,3 +191,6 @@ const IPPROTO_UDP: u8 = libc::IPPROTO_UDP as u8;
 /// Requests sent in one datagram; their answers must fit the socket's receive buffer (208 KiB by default, and each
 /// takes under 1 KiB with the kernel's overhead).
 const BATCH: usize = 64;
+
+/// Walks over a table whose wanted sockets keep coming: more would chase a program that goes on making them.
+const MOST_WALKS: usize = 8;

@@ -1,0 +1,285 @@
+//! `lastack free ADDR…`: plan, leave, act, look again, until the address is usable or nothing more may be done.
+//!
+//! What was done is believed only after a look and a trial bind; the exit code says what is true then.
+
+use crate::address::Target;
+use crate::args::FreeArgs;
+use crate::ask::{self, Binder};
+use crate::carry::{self, Done, Outcome};
+use crate::commands;
+use crate::consent::{Answer, Leave};
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::gather;
+use crate::report::page::{self, Page};
+use crate::report::{free as report, json, plan as paper};
+use lastack_model::facts::{Holder, Host};
+use lastack_model::ids::Pid;
+use lastack_model::plan::{self, Act, Obstacle, Plan, Step, Taken, Terms};
+use lastack_model::stop::Stop;
+use lastack_model::why::{Explanation, Question, Verdict};
+use lastack_os::act::stop::{self, Kill};
+use lastack_os::sock_diag::Filter;
+use lastack_os::{act, host, namespace};
+use std::time::{Duration, Instant};
+
+/// Makes every address usable, one after the other; the exit code is the worst.
+pub fn run(args: &FreeArgs) -> Result<Exit, Error> {
+    let targets = commands::targets(&args.addresses)?;
+    match ask::namespace(&args.bind)? {
+        Some(other) => namespace::within(&other, || free_all(&targets, args))?,
+        None => free_all(&targets, args),
+    }
+}
+
+fn free_all(targets: &[Target], args: &FreeArgs) -> Result<Exit, Error> {
+    // All questions first: a mistake in the last one must not be found after the first was acted on.
+    let campaigns: Vec<Campaign> =
+        targets.iter().map(|target| Campaign::new(target, args)).collect::<Result<_, _>>()?;
+    let mut worst = Exit::Yes;
+    for campaign in campaigns {
+        worst = worst.worst(campaign.run()?);
+    }
+    Ok(worst)
+}
+
+/// One address on its way to being usable.
+struct Campaign<'a> {
+    args: &'a FreeArgs,
+    question: Question,
+    binder: Binder,
+    leave: Leave,
+    terms: Terms,
+    done: Vec<Done>,
+}
+
+/// Whether a look asks the kernel by binding.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Trial {
+    /// Where the rules leave the answer open.
+    IfOpen,
+    /// Always: the rules are not the last word.
+    Always,
+}
+
+/// What a look showed.
+struct Look {
+    explanation: Explanation,
+    host: Host,
+}
+
+impl<'a> Campaign<'a> {
+    fn new(target: &Target, args: &'a FreeArgs) -> Result<Self, Error> {
+        let host = host::host()?;
+        let binder = ask::binder(&args.bind, host.asker)?;
+        let terms = Terms {
+            patience_ms: args.consent.patience.as_millis() as u64,
+            guard: commands::guard(&args.guard),
+            ..Terms::default()
+        };
+        Ok(Self {
+            args,
+            question: ask::question(target, &args.bind, &args.look, &host, binder.asker)?,
+            binder,
+            leave: Leave::of(&args.consent, args.output.json),
+            terms,
+            done: Vec::new(),
+        })
+    }
+
+    fn run(mut self) -> Result<Exit, Error> {
+        let before = self.look(Trial::IfOpen)?;
+        let first = self.plan(&before)?;
+        self.terms.show(&before.explanation);
+        self.show_plan(&before.explanation, &first)?;
+        let (after, obstacles) = self.act(before, first.clone())?;
+        let exit = exit(&after.explanation);
+        self.show_end(&first, &after.explanation, &obstacles, exit)?;
+        Ok(exit)
+    }
+
+    /// Takes step after step, looking again after each, since what one leaves is known only then.
+    fn act(&mut self, mut look: Look, mut plan: Plan) -> Result<(Look, Vec<Obstacle>), Error> {
+        loop {
+            if look.explanation.verdict == Verdict::Free || !plan.obstacles.is_empty() {
+                return Ok((self.verified(look)?, plan.obstacles));
+            }
+            let Some(step) = plan.steps.first() else { return Ok((look, Vec::new())) };
+            if !self.leave.covers(&plan.steps) || !self.may(step, &look)? {
+                return Ok((look, Vec::new()));
+            }
+            let outcome = self.take(step, &look)?;
+            let failed = matches!(outcome, Outcome::Failed(_));
+            self.note(step.clone(), outcome, &look)?;
+            look = self.look_after(step, look)?;
+            if failed {
+                return Ok((look, Vec::new()));
+            }
+            plan = self.plan(&look)?;
+        }
+    }
+}
+
+impl Campaign<'_> {
+    /// The sockets of the port, whatever they are bound to.
+    fn filter(&self) -> Filter {
+        let request = &self.question.requests[0];
+        Filter::on_port(request.transport, request.port)
+    }
+
+    fn look(&self, trial: Trial) -> Result<Look, Error> {
+        let mut host = host::host()?;
+        host.asker = self.binder.asker;
+        let ports: Vec<_> = self.question.requests.iter().map(|r| (r.transport, r.port)).collect();
+        let mut facts = gather::facts(&ports, &host)?;
+        if trial == Trial::Always {
+            gather::try_all(&self.question, &mut facts, self.binder);
+        }
+        let explanation = gather::explain(&self.question, &mut facts, self.binder);
+        Ok(Look { explanation, host })
+    }
+
+    fn plan(&mut self, look: &Look) -> Result<Plan, Error> {
+        let conflicts = &look.explanation.conflicts;
+        let holders: Vec<Holder> = conflicts.iter().flat_map(|c| c.holders.clone()).collect();
+        self.terms.around = act::around(&holders, &self.named())?;
+        Ok(plan::plan(&look.explanation, &look.host, &self.terms))
+    }
+
+    fn named(&self) -> Vec<Pid> {
+        self.args.consent.even.iter().copied().map(Pid).collect()
+    }
+
+    /// The kernel's own word on an address that the tables show as usable.
+    fn verified(&self, look: Look) -> Result<Look, Error> {
+        if look.explanation.verdict == Verdict::Free { self.look(Trial::Always) } else { Ok(look) }
+    }
+
+    /// Looks again; what a process held goes a moment after the process.
+    fn look_after(&self, step: &Step, before: Look) -> Result<Look, Error> {
+        let deadline = Instant::now() + SETTLING;
+        loop {
+            let look = self.look(Trial::Always)?;
+            let lingers = step.conflicts.iter().any(|at| {
+                let ended = &before.explanation.conflicts[*at].sockets.example;
+                look.explanation.conflicts.iter().any(|c| c.sockets.example.cookie == ended.cookie)
+            });
+            if !lingers || Instant::now() >= deadline {
+                return Ok(look);
+            }
+            std::thread::sleep(BETWEEN_LOOKS);
+        }
+    }
+
+    fn may(&self, step: &Step, look: &Look) -> Result<bool, Error> {
+        let act = paper::act(step, &look.explanation.conflicts);
+        let answer = self.leave.to(step, &format!("{}?", paper::sentence(&act)))?;
+        Ok(answer == Answer::Go)
+    }
+
+    fn take(&self, step: &Step, look: &Look) -> Result<Outcome, Error> {
+        let conflicts = &look.explanation.conflicts;
+        let conflicts: Vec<_> = step.conflicts.iter().map(|at| &conflicts[*at]).collect();
+        Ok(match &step.act {
+            Act::Wait { .. } => self.wait()?,
+            Act::Destroy { .. } => carry::destroy(&conflicts, self.filter(), |_| true),
+            Act::Stop(stop) => self.stop(stop)?,
+        })
+    }
+
+    fn stop(&self, what: &Stop) -> Result<Outcome, Error> {
+        let kill = match self.leave {
+            Leave::Flags { kill: true, .. } => Kill::AfterGrace,
+            Leave::Flags { .. } | Leave::DryRun | Leave::Ask => Kill::Never,
+        };
+        let grace = self.args.consent.grace;
+        let terms = stop::Terms { grace, kill, named: self.named() };
+        let outcome = carry::stop(what, &terms);
+        let question = format!("It still runs after {grace:?}. End it with SIGKILL?");
+        match outcome {
+            Outcome::StillRuns(_) if self.leave.to_kill(&question)? == Answer::Go => {
+                let terms = stop::Terms { grace: Duration::ZERO, kill: Kill::AfterGrace, ..terms };
+                Ok(carry::stop(what, &terms))
+            }
+            outcome => Ok(outcome),
+        }
+    }
+
+    fn wait(&self) -> Result<Outcome, Error> {
+        let began = Instant::now();
+        let patience = self.args.consent.patience;
+        while began.elapsed() < patience {
+            if self.look(Trial::Always)?.explanation.verdict == Verdict::Free {
+                break;
+            }
+            std::thread::sleep(BETWEEN_LOOKS);
+        }
+        Ok(Outcome::Waited(began.elapsed().as_millis() as u64))
+    }
+
+    fn note(&mut self, step: Step, outcome: Outcome, look: &Look) -> Result<(), Error> {
+        match (&step.act, &outcome) {
+            (Act::Wait { .. }, _) => self.terms.patience_ms = 0,
+            (Act::Destroy { role, .. }, _) => self.terms.taken.push(Taken::Destroyed(*role)),
+            (Act::Stop(stop), Outcome::StillRuns(_) | Outcome::Failed(_)) => {
+                let pids = stop.processes.iter().map(|process| process.pid).collect();
+                self.terms.taken.push(Taken::Stopped(pids));
+            }
+            (Act::Stop(_), _) => {}
+        }
+        self.show_done(&step, &outcome, look)?;
+        self.done.push(Done { step, outcome });
+        Ok(())
+    }
+}
+
+/// What is shown on the way.
+impl Campaign<'_> {
+    fn show_plan(&self, explanation: &Explanation, plan: &Plan) -> Result<(), Error> {
+        self.on_paper(|page| report::before(page, explanation, plan))
+    }
+
+    fn show_done(&self, step: &Step, outcome: &Outcome, look: &Look) -> Result<(), Error> {
+        self.on_paper(|page| paper::write_done(page, step, outcome, &look.explanation.conflicts))
+    }
+
+    fn show_end(
+        &self,
+        plan: &Plan,
+        after: &Explanation,
+        obstacles: &[Obstacle],
+        exit: Exit,
+    ) -> Result<(), Error> {
+        if self.args.output.json {
+            return page::print(&json::line(&report::Freed {
+                schema: "lastack.free/1",
+                exit: exit.code(),
+                asked: &self.question.asked,
+                plan,
+                done: &self.done,
+                obstacles,
+                explanation: after,
+            }));
+        }
+        let undone = self.done.is_empty() && !plan.steps.is_empty();
+        let leave = undone.then_some(self.leave);
+        self.on_paper(|page| report::after(page, after, plan, obstacles, leave))
+    }
+
+    fn on_paper(&self, write: impl FnOnce(&mut Page)) -> Result<(), Error> {
+        commands::on_paper(&self.args.output, write)
+    }
+}
+
+/// Only what can be bound counts.
+const fn exit(explanation: &Explanation) -> Exit {
+    match explanation.verdict {
+        Verdict::Free => Exit::Yes,
+        Verdict::Undecided => Exit::Partly,
+        Verdict::Partly | Verdict::InUse | Verdict::Refused => Exit::No,
+    }
+}
+
+/// How long what an ended process held may linger.
+const SETTLING: Duration = Duration::from_secs(1);
+const BETWEEN_LOOKS: Duration = Duration::from_millis(10);

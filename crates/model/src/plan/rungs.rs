@@ -1,0 +1,163 @@
+//! The ladder of harm: for each conflict the lowest rung that ends it and that may be stood on.
+
+use super::{Obstacle, Reach, Taken, Terms};
+use crate::facts::Process;
+use crate::ids::Pid;
+use crate::lifetime::{Lifetime, Span};
+use crate::stop;
+use crate::truth::Truth;
+use crate::why::{Conflict, Role};
+
+/// A rung, lowest harm first.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Rung {
+    Wait,
+    Destroy,
+    Stop,
+}
+
+/// Which rung each conflict needs, and what cannot be reached from any.
+pub(super) struct Ladder {
+    pub(super) chosen: Vec<(usize, Rung)>,
+    pub(super) obstacles: Vec<Obstacle>,
+}
+
+/// Chooses a rung for every conflict.
+///
+/// What only a program can close comes first, since ending the program closes its other sockets too: these then need
+/// no act of their own.
+pub(super) fn climb(required: &[usize], conflicts: &[Conflict], terms: &Terms) -> Ladder {
+    let (needs_owner, others): (Vec<usize>, Vec<usize>) =
+        required.iter().partition(|at| !is_destructible(conflicts[**at].role));
+    let mut ladder = Ladder { chosen: Vec::new(), obstacles: Vec::new() };
+    for at in &needs_owner {
+        ladder.put(*at, stopping(*at, &conflicts[*at], terms).map(|()| Rung::Stop));
+    }
+    let ended: Vec<Pid> = needs_owner.iter().flat_map(|at| pids(&conflicts[*at])).collect();
+    let has_listener = needs_owner.iter().any(|at| conflicts[*at].role == Role::Listener);
+    for at in others {
+        let conflict = &conflicts[at];
+        let ends_with_owner = !conflict.holders.is_empty()
+            && pids(conflict).iter().all(|pid| ended.contains(pid))
+            || conflict.role == Role::Queued && has_listener;
+        if ends_with_owner {
+            ladder.chosen.push((at, Rung::Stop));
+        } else {
+            ladder.put(at, lowest(at, conflict, terms));
+        }
+    }
+    ladder
+}
+
+/// The span after which it ends by itself, where one is known.
+pub(super) const fn span(conflict: &Conflict) -> Option<Span> {
+    match conflict.lifetime {
+        Lifetime::Ends(span) => Some(span),
+        Lifetime::WhileHeld | Lifetime::WhileHeldPeerSilent(_) | Lifetime::Never => None,
+    }
+}
+
+impl Ladder {
+    fn put(&mut self, at: usize, rung: Result<Rung, Vec<Obstacle>>) {
+        match rung {
+            Ok(rung) => self.chosen.push((at, rung)),
+            Err(obstacles) => {
+                let new = obstacles.into_iter().filter(|o| !self.obstacles.contains(o));
+                let new: Vec<Obstacle> = new.collect();
+                self.obstacles.extend(new);
+            }
+        }
+    }
+}
+
+/// The lowest rung for a socket that can be destroyed.
+fn lowest(at: usize, conflict: &Conflict, terms: &Terms) -> Result<Rung, Vec<Obstacle>> {
+    if span(conflict).is_some_and(|span| span.least_ms <= terms.patience_ms) {
+        return Ok(Rung::Wait);
+    }
+    match destroying(at, conflict, terms) {
+        Ok(()) => Ok(Rung::Destroy),
+        // Without the right to destroy, a program that one may stop closes its sockets by ending.
+        Err(obstacle @ Obstacle::MayNotDestroy { .. })
+            if terms.reach == Reach::Programs && !conflict.holders.is_empty() =>
+        {
+            stopping(at, conflict, terms).map(|()| Rung::Stop).map_err(|more| {
+                let mut all = vec![obstacle];
+                all.extend(more);
+                all
+            })
+        }
+        Err(obstacle) => Err(vec![obstacle]),
+    }
+}
+
+fn destroying(at: usize, conflict: &Conflict, terms: &Terms) -> Result<(), Obstacle> {
+    let times = terms.taken.iter().filter(|t| **t == Taken::Destroyed(conflict.role)).count();
+    if times >= TRIES {
+        return Err(Obstacle::InVain { conflicts: vec![at] });
+    }
+    for holder in &conflict.holders {
+        terms.guard.admits(&holder.process, &terms.around.actor).map_err(Obstacle::Refused)?;
+    }
+    terms.guard.admits_socket(conflict, &terms.around.actor).map_err(Obstacle::Refused)?;
+    if terms.around.actor.may_destroy {
+        Ok(())
+    } else {
+        Err(Obstacle::MayNotDestroy { conflicts: vec![at] })
+    }
+}
+
+/// Whether every holder may be stopped: all of them, or none.
+fn stopping(at: usize, conflict: &Conflict, terms: &Terms) -> Result<(), Vec<Obstacle>> {
+    if conflict.holders.is_empty() {
+        return Err(vec![Obstacle::HolderUnseen { conflicts: vec![at] }]);
+    }
+    if terms.taken.contains(&Taken::Stopped(pids(conflict))) {
+        return Err(vec![Obstacle::InVain { conflicts: vec![at] }]);
+    }
+    let obstacles: Vec<Obstacle> = conflict
+        .holders
+        .iter()
+        .filter_map(|holder| may_stop(&holder.process, terms).err())
+        .collect();
+    if obstacles.is_empty() { Ok(()) } else { Err(obstacles) }
+}
+
+fn may_stop(process: &Process, terms: &Terms) -> Result<(), Obstacle> {
+    let actor = &terms.around.actor;
+    if !terms.has_shown(process) {
+        return Err(Obstacle::Newcomer(Box::new(process.clone())));
+    }
+    terms.guard.admits(process, actor).map_err(Obstacle::Refused)?;
+    match stop::may_signal(actor, process) {
+        Truth::No => Err(Obstacle::MayNotSignal(Box::new(process.clone()))),
+        Truth::Yes | Truth::Unknown => Ok(()),
+    }
+}
+
+fn pids(conflict: &Conflict) -> Vec<Pid> {
+    let mut pids: Vec<Pid> = conflict.holders.iter().map(|holder| holder.process.pid).collect();
+    pids.sort_unstable();
+    pids
+}
+
+/// Never a listener (it breaks its program and keeps the port) nor a bound socket (the kernel does not find it), nor a
+/// UDP socket, which may be all its program has.
+fn is_destructible(role: Role) -> bool {
+    DESTRUCTIBLE.contains(&role)
+}
+
+/// What `SOCK_DESTROY` may be used on, least harm first.
+pub(super) const DESTRUCTIBLE: [Role; 8] = [
+    Role::TimeWait,
+    Role::OrphanFinWait2,
+    Role::OrphanUnacknowledged,
+    Role::CloseWait,
+    Role::HalfClosed,
+    Role::Queued,
+    Role::Outgoing,
+    Role::Accepted,
+];
+
+/// As often as one kind of socket is destroyed: what a closing connection turns into may come in several waves.
+const TRIES: usize = 4;
