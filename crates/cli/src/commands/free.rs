@@ -111,7 +111,7 @@ impl<'a> Campaign<'a> {
             let outcome = self.take(step, &look)?;
             let failed = matches!(outcome, Outcome::Failed(_));
             self.note(step.clone(), outcome, &look)?;
-            look = self.look_after(step, look)?;
+            look = self.look_after(step, &look)?;
             if failed {
                 return Ok((look, Vec::new()));
             }
@@ -156,7 +156,7 @@ impl Campaign<'_> {
     }
 
     /// Looks again; what a process held goes a moment after the process.
-    fn look_after(&self, step: &Step, before: Look) -> Result<Look, Error> {
+    fn look_after(&self, step: &Step, before: &Look) -> Result<Look, Error> {
         let deadline = Instant::now() + SETTLING;
         loop {
             let look = self.look(Trial::Always)?;
@@ -183,7 +183,7 @@ impl Campaign<'_> {
         Ok(match &step.act {
             Act::Wait { .. } => self.wait()?,
             Act::Destroy { .. } => carry::destroy(&conflicts, self.filter(), |_| true),
-            Act::Stop(stop) => self.stop(stop)?,
+            Act::Stop(owner) => self.stop(owner)?,
         })
     }
 
@@ -221,8 +221,8 @@ impl Campaign<'_> {
         match (&step.act, &outcome) {
             (Act::Wait { .. }, _) => self.terms.patience_ms = 0,
             (Act::Destroy { role, .. }, _) => self.terms.taken.push(Taken::Destroyed(*role)),
-            (Act::Stop(stop), Outcome::StillRuns(_) | Outcome::Failed(_)) => {
-                let pids = stop.processes.iter().map(|process| process.pid).collect();
+            (Act::Stop(owner), Outcome::StillRuns(_) | Outcome::Failed(_)) => {
+                let pids = owner.processes.iter().map(|process| process.pid).collect();
                 self.terms.taken.push(Taken::Stopped(pids));
             }
             (Act::Stop(_), _) => {}

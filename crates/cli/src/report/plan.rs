@@ -5,6 +5,7 @@ use super::phrase;
 use crate::carry::{Outcome, Survivor};
 use lastack_model::facts::Process;
 use lastack_model::plan::{Act, Aftermath, Obstacle, Plan, Refusal, Step, destroy_words};
+use lastack_model::remains::Risk;
 use lastack_model::stop::{Companion, Hindrance};
 use lastack_model::why::{Conflict, Role};
 
@@ -53,9 +54,10 @@ pub fn act(step: &Step, conflicts: &[Conflict]) -> String {
             named(&step.conflicts, conflicts)
         ),
         Act::Destroy { .. } => format!("destroy {}", named(&step.conflicts, conflicts)),
-        Act::Stop(stop) => {
-            let who: Vec<String> = stop.processes.iter().map(phrase::process).collect();
-            format!("stop {} ({})", who.join("; and "), stop.means.words())
+        Act::Stop(owner) => {
+            let who: Vec<String> =
+                owner.processes.iter().map(|p| format!("{} (pid {})", p.name, p.pid)).collect();
+            format!("stop {}", who.join(", "))
         }
     }
 }
@@ -64,13 +66,13 @@ fn harm(step: &Step, conflicts: &[Conflict]) -> String {
     match &step.act {
         Act::Wait { .. } => "nothing is done".into(),
         Act::Destroy { role, risk } => {
-            let risk = risk.map(|risk| format!("; {}", risk.words())).unwrap_or_default();
+            let words = [destroy_words(*role)].into_iter().chain(risk.map(Risk::words));
             let unsent = unacknowledged(&step.conflicts, conflicts);
-            format!("stops nobody: {}{unsent}{risk}", destroy_words(*role))
+            format!("stops nobody: {}{unsent}", words.collect::<Vec<_>>().join("; "))
         }
-        Act::Stop(stop) => {
+        Act::Stop(owner) => {
             let frees = named(&step.conflicts, conflicts);
-            format!("stops a program, which closes {frees}{}", also(&stop.also))
+            format!("stops a program, which closes {frees}{}", also(&owner.also))
         }
     }
 }
@@ -208,7 +210,7 @@ fn many(sockets: u64) -> String {
 }
 
 fn milliseconds(ms: u64) -> String {
-    if ms < 1000 { format!("{ms} ms") } else { format!("{:.1} s", ms as f64 / 1000.0) }
+    if ms < 1000 { format!("{ms} ms") } else { format!("{}.{} s", ms / 1000, ms % 1000 / 100) }
 }
 
 /// These conflicts in one phrase; what waits in a listener's queue ends with it and needs no word beside others.
@@ -224,6 +226,7 @@ fn named(which: &[usize], conflicts: &[Conflict]) -> String {
     }
 }
 
+/// The same with a capital at its beginning.
 pub fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
