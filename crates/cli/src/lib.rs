@@ -13,6 +13,7 @@ pub mod exit;
 pub mod gather;
 pub mod like;
 pub mod report;
+pub mod typed;
 
 use args::{Cli, OutputArgs, Verb, WhyArgs};
 use clap::{ColorChoice, CommandFactory};

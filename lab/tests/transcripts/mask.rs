@@ -43,7 +43,7 @@ fn is_number(word: &str) -> bool {
 }
 
 fn is_unit(word: &str) -> bool {
-    matches!(word, "s" | "min" | "h")
+    matches!(word, "ms" | "s" | "min" | "h")
 }
 
 fn is_clock(word: &str) -> bool {

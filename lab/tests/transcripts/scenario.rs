@@ -43,6 +43,11 @@ const SCENARIOS: &[Scenario] = &[
         setup: "hold server.py 'l = bound(8080); l.listen(); c = connect(51324, 8080)\n\
                 a, _ = l.accept(); c.close()'\nawait 'state close-wait sport = :8080'",
     },
+    Scenario {
+        name: "never-closed-no-listener-8080",
+        setup: "hold server.py 'l = bound(8080); l.listen(); c = connect(51324, 8080)\n\
+                a, _ = l.accept(); c.close(); l.close()'\nawait 'state close-wait sport = :8080'",
+    },
     Scenario { name: "client-time-wait-1010-to-300", setup: "client_once 1010 300" },
     Scenario {
         name: "client-time-wait-1010-to-300-without-timestamps",

@@ -49,7 +49,7 @@ fn report(explanations: &[Explanation], args: &WhyArgs) -> Result<Exit, Error> {
             if at > 0 {
                 page.line(0, "");
             }
-            explanation::write(&mut page, explanation);
+            explanation::write(&mut page, explanation, &args.bind);
             page.print()
         }?;
     }

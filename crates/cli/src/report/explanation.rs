@@ -2,6 +2,8 @@
 
 use super::page::{Page, Tone};
 use super::{phrase, remedies};
+use crate::args::BindArgs;
+use crate::typed::Typed;
 use lastack_model::bind::{Options, Overlap, Request};
 use lastack_model::errno::Errno;
 use lastack_model::facts::{Holder, Inheritance, Process, Transport};
@@ -11,10 +13,11 @@ use lastack_model::why::{
 };
 
 /// Writes the explanation.
-pub fn write(page: &mut Page, explanation: &Explanation) {
+pub fn write(page: &mut Page, explanation: &Explanation, bind: &BindArgs) {
     write_evidence(page, explanation);
     neighbours(page, explanation);
-    remedies::write(page, explanation);
+    let asked = &explanation.asked;
+    remedies::write(page, explanation, Typed { asked, bind });
     futile(page, explanation);
     unseen(page, explanation);
     basis(page, explanation);

@@ -41,7 +41,7 @@ fn write_problem(page: &mut Page, problem: &Problem, holders: &[Holder]) {
                 "{count} {connections} in CLOSE_WAIT: the peer has closed and the program has not. A leak if they \
                  stay. Held by {who}"
             );
-            (text, "ss -tanp state close-wait".to_owned())
+            (text, "lastack close --state close-wait --dry-run".to_owned())
         }
         Problem::Orphans { count, limit } => (
             format!("{count} orphans, the limit is {limit}: above it the kernel resets them"),

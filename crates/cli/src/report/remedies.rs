@@ -2,13 +2,14 @@
 
 use super::page::Page;
 use super::phrase;
-use lastack_model::facts::{Holder, SocketGroup};
+use crate::typed::Typed;
+use lastack_model::facts::Holder;
 use lastack_model::stop::{self, Around, Hindrance};
 use lastack_model::why::{Certainty, Explanation, Harm, OptionChange, Remedy, Role, Step};
 use std::net::SocketAddr;
 
-/// Writes what helps, and for each step the command that takes it.
-pub(super) fn write(page: &mut Page, explanation: &Explanation) {
+/// Writes what helps, and the commands that do it.
+pub(super) fn write(page: &mut Page, explanation: &Explanation, typed: Typed<'_>) {
     if explanation.remedies.is_empty() {
         return;
     }
@@ -16,11 +17,9 @@ pub(super) fn write(page: &mut Page, explanation: &Explanation) {
     for (at, remedy) in explanation.remedies.iter().enumerate() {
         let text = remedy_text(remedy, explanation);
         page.item(2, &format!("{}. ", at + 1), &text);
-        for step in &remedy.steps {
-            match commands(step, explanation) {
-                Ok(commands) => commands.iter().for_each(|command| page.command(7, command)),
-                Err(hindrances) => hindrances.iter().for_each(|why| page.line(5, &hindered(why))),
-            }
+        match commands(remedy, explanation, typed) {
+            Ok(commands) => commands.iter().for_each(|command| page.command(5, command)),
+            Err(hindrances) => hindrances.iter().for_each(|why| page.line(5, &hindered(why))),
         }
     }
 }
@@ -120,38 +119,45 @@ fn list(words: &[&str]) -> String {
     }
 }
 
-/// The commands that take the step on this system, where they are known; what stands against stopping a program.
-fn commands(step: &Step, explanation: &Explanation) -> Result<Vec<String>, Vec<Hindrance>> {
-    match step {
-        Step::Destroy { conflicts } => {
-            Ok(destroy_command(conflicts, explanation).into_iter().collect())
+/// The commands that take the steps, where they are known; what stands against stopping a program.
+fn commands(
+    remedy: &Remedy,
+    explanation: &Explanation,
+    typed: Typed<'_>,
+) -> Result<Vec<String>, Vec<Hindrance>> {
+    let change = remedy.steps.iter().find_map(|step| match step {
+        Step::SetOptions(change) => Some(*change),
+        _ => None,
+    });
+    let change = change.unwrap_or_default();
+    let mut commands = Vec::new();
+    for step in &remedy.steps {
+        match step {
+            Step::Wait { .. } => commands.push(typed.command("wait", change, &[])),
+            Step::Destroy { .. } => {
+                commands.push(format!("sudo {}", typed.command("free", change, &["--yes"])));
+            }
+            Step::Stop { conflicts } => commands.extend(stop_commands(conflicts, explanation)?),
+            Step::SetOptions(_)
+            | Step::UseAddress(_)
+            | Step::NameInterface
+            | Step::GainPrivilege
+            | Step::MakeAddressLocal { .. } => {}
         }
-        Step::Stop { conflicts } => {
-            let holders = conflicts.iter().flat_map(|at| &explanation.conflicts[*at].holders);
-            let holders: Vec<Holder> = holders.cloned().collect();
-            let stops = stop::stops(&holders, &Around::default())?;
-            Ok(stops.iter().map(|stop| stop.means.command(&stop.processes)).collect())
-        }
-        _ => Ok(Vec::new()),
     }
+    Ok(commands)
 }
 
-fn destroy_command(conflicts: &[usize], explanation: &Explanation) -> Option<String> {
-    let groups: Vec<&SocketGroup> =
-        conflicts.iter().map(|at| &explanation.conflicts[*at].sockets).collect();
-    let first = groups.first()?;
-    let mut states: Vec<String> = groups.iter().map(|group| ss_state(group)).collect();
-    states.sort();
-    states.dedup();
-    let port = first.example.port();
-    Some(format!("sudo ss -K {} sport = :{port}", states.join(" ")))
+fn stop_commands(
+    conflicts: &[usize],
+    explanation: &Explanation,
+) -> Result<Vec<String>, Vec<Hindrance>> {
+    let holders = conflicts.iter().flat_map(|at| &explanation.conflicts[*at].holders);
+    let holders: Vec<Holder> = holders.cloned().collect();
+    let stops = stop::stops(&holders, &Around::default())?;
+    Ok(stops.iter().map(|stop| stop.means.command(&stop.processes)).collect())
 }
 
 fn hindered(why: &Hindrance) -> String {
     format!("{}: {}", why.words(), why.advice())
-}
-
-fn ss_state(group: &SocketGroup) -> String {
-    let name = group.example.state.name().to_ascii_lowercase().replace('_', "-");
-    format!("state {}", name.replace("syn-received", "syn-recv"))
 }
