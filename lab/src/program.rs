@@ -90,12 +90,15 @@ pub fn lastack(arguments: &[&str]) -> Run {
 ///
 /// When it cannot be started.
 pub fn lastack_as(user: User, arguments: &[&str]) -> Run {
-    let mut command = Command::new(path());
-    command.args(arguments);
-    if user == User::Nobody {
-        command.uid(NOBODY).gid(NOBODY);
-    }
-    run(&mut command)
+    let mut command = match user {
+        User::Root => Command::new(path()),
+        User::Nobody => {
+            let mut command = Command::new(path_for_anybody());
+            command.uid(NOBODY).gid(NOBODY);
+            command
+        }
+    };
+    run(command.args(arguments))
 }
 
 /// Runs `lastack` in a process namespace of its own, from which no process outside is seen.
@@ -145,6 +148,27 @@ pub fn path() -> PathBuf {
         path.display()
     );
     path
+}
+
+/// A copy of the program under test that every user can run: a checkout may lie where only its owner may look, such as
+/// below `/root`. One copy is kept per build.
+///
+/// # Panics
+///
+/// When it cannot be made.
+pub fn path_for_anybody() -> PathBuf {
+    let _alone = alone();
+    let built = path();
+    let modified = std::fs::metadata(&built).and_then(|file| file.modified());
+    let since = modified.map(|time| time.duration_since(std::time::UNIX_EPOCH));
+    let age = since.expect("a time of change").map_or(0, |time| time.as_nanos());
+    let copy = std::env::temp_dir().join(format!("lastack-of-{age}"));
+    if !copy.is_file() {
+        let unfinished = copy.with_extension(std::process::id().to_string());
+        std::fs::copy(&built, &unfinished).expect("a copy of the program");
+        std::fs::rename(&unfinished, &copy).expect("the copy gets its name");
+    }
+    copy
 }
 
 /// The user that has no rights.
