@@ -18,6 +18,7 @@ pub mod process;
 pub mod sock_diag;
 pub mod supervisor;
 pub mod trial;
+pub mod tun;
 pub mod usage;
 
 mod sys;

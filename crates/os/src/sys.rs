@@ -4,6 +4,7 @@
 
 pub(crate) mod namespace;
 pub(crate) mod process;
+pub(crate) mod tun;
 pub(crate) mod usage;
 
 use rustix::fd::{AsFd, AsRawFd};
