@@ -14,5 +14,7 @@ pub mod privilege;
 pub mod program;
 pub mod random;
 pub mod rtnetlink;
+pub mod segment;
 pub mod sockets;
 pub mod states;
+pub mod wire;

@@ -19,12 +19,12 @@ pub struct OtherHost {
 type Work = Box<dyn FnOnce(&Namespace) + Send>;
 
 impl OtherHost {
-    /// Joins a new host to the calling thread's namespace. Ours is [`HERE`], its address [`THERE`].
+    /// A host without a wire.
     ///
     /// # Panics
     ///
     /// When the kernel cannot make one.
-    pub fn joined_to(_here: &Namespace) -> Self {
+    pub fn alone() -> Self {
         let (work, inbox) = channel::<Work>();
         let thread = spawn(move || {
             let namespace = Namespace::enter();
@@ -32,9 +32,17 @@ impl OtherHost {
                 work(&namespace);
             }
         });
-        let host = Self { work: Some(work), thread: Some(thread) };
-        let task = host.run(|_| gettid().as_raw_nonzero());
-        let there = format!("/proc/{}/task/{task}/ns/net", std::process::id());
+        Self { work: Some(work), thread: Some(thread) }
+    }
+
+    /// Joins a new host to the calling thread's namespace. Ours is [`HERE`], its address [`THERE`].
+    ///
+    /// # Panics
+    ///
+    /// When the kernel cannot make one.
+    pub fn joined_to(_here: &Namespace) -> Self {
+        let host = Self::alone();
+        let there = host.namespace_file();
         ip(&format!("link add out type veth peer name in netns {there}"));
         ip(&format!("address add {HERE}/24 dev out"));
         ip("link set out up");
@@ -60,6 +68,12 @@ impl OtherHost {
         });
         self.work.as_ref().expect("the host runs").send(work).expect("the host's thread runs");
         outcome.recv().expect("the other host does its work")
+    }
+
+    /// The file that stands for its namespace, by which `ip` can put a device there.
+    pub fn namespace_file(&self) -> String {
+        let task = self.run(|_| gettid().as_raw_nonzero());
+        format!("/proc/{}/task/{task}/ns/net", std::process::id())
     }
 
     /// Lets the other host receive, and never answer. Something must have been sent to it before.
