@@ -10,7 +10,7 @@ use crate::lifetime::TIME_WAIT_MS;
 use crate::state::State;
 use std::net::{IpAddr, SocketAddr};
 
-/// What ending a group of alike sockets early risks.
+/// What ending a group of alike sockets early risks; the later in this list, the worse.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
@@ -28,31 +28,23 @@ pub enum Risk {
     /// `FIN_WAIT_2` without a process: the peer has not closed. Shown by
     /// `lab/tests/early_end/fin_wait_2.rs::a_peer_that_closes_later_is_reset`.
     PeerHasNotClosed,
-    /// Not the remains of a closed connection but a whole socket, of which this module knows nothing.
+    /// The same while it is still a whole socket, as with `tcp_fin_timeout` above 60 s. Shown by
+    /// `lab/tests/early_end/fin_wait_2.rs::a_peer_of_a_whole_socket_is_reset_at_once`.
+    PeerIsResetAtOnce,
+    /// Not the remains of a closed connection, so this module knows nothing of it.
     NotRemains,
 }
 
 /// What ending these sockets early risks on that host. Where the members of a group differ in what can be seen, or not
 /// all of their remote ends were kept, the answer is the one of the worst.
 pub fn risk(group: &SocketGroup, host: &Host) -> Risk {
-    if group.example.kind != Kind::Minisock {
-        return Risk::NotRemains;
-    }
-    match group.example.state {
-        State::TimeWait if both_ends_here(group, host) => Risk::BothEndsHere,
-        State::TimeWait if host.sysctls.timestamps == 0 => Risk::NoTimestamps,
-        State::TimeWait => Risk::TimestampsHere,
-        State::FinWait2 => Risk::PeerHasNotClosed,
-        // The kernel keeps no minisock in any other state (`tcp_time_wait`).
-        State::Listen
-        | State::SynSent
-        | State::SynReceived
-        | State::Established
-        | State::FinWait1
-        | State::CloseWait
-        | State::Closing
-        | State::LastAck
-        | State::Closed => Risk::NotRemains,
+    let socket = &group.example;
+    match socket.kind {
+        Kind::Minisock => minisock(group, host),
+        Kind::Full if socket.is_orphan() && socket.state == State::FinWait2 => {
+            Risk::PeerIsResetAtOnce
+        }
+        Kind::Full | Kind::Request => Risk::NotRemains,
     }
 }
 
@@ -89,6 +81,9 @@ impl Risk {
                 "the peer has not closed: when it does, it is reset instead of acknowledged; data \
                  it sends is refused either way"
             }
+            Self::PeerIsResetAtOnce => {
+                "the peer has not closed and is reset at once; data it sends is refused either way"
+            }
             Self::NotRemains => "it is no remains of a closed connection",
         }
     }
@@ -102,7 +97,9 @@ impl Risk {
                  does not show",
             ),
             Self::NoTimestamps => Some("how late a segment can be does not show"),
-            Self::PeerHasNotClosed => Some("whether the peer is still there does not show"),
+            Self::PeerHasNotClosed | Self::PeerIsResetAtOnce => {
+                Some("whether the peer is still there does not show")
+            }
             Self::NotRemains => None,
         }
     }
@@ -113,8 +110,28 @@ impl Risk {
             Self::BothEndsHere | Self::NoTimestamps => "RFC 9293 §3.6.1, RFC 1337 §1",
             Self::TimestampsHere => "RFC 7323 §5, RFC 6191 §2, tcp_paws_discard",
             Self::PeerHasNotClosed => "tcp_timewait_state_process, tcp_v4_send_reset",
+            Self::PeerIsResetAtOnce => "tcp_abort, tcp_need_reset",
             Self::NotRemains => "inet_timewait_sock",
         }
+    }
+}
+
+fn minisock(group: &SocketGroup, host: &Host) -> Risk {
+    match group.example.state {
+        State::TimeWait if both_ends_here(group, host) => Risk::BothEndsHere,
+        State::TimeWait if host.sysctls.timestamps == 0 => Risk::NoTimestamps,
+        State::TimeWait => Risk::TimestampsHere,
+        State::FinWait2 => Risk::PeerHasNotClosed,
+        // The kernel keeps no minisock in any other state (`tcp_time_wait`).
+        State::Listen
+        | State::SynSent
+        | State::SynReceived
+        | State::Established
+        | State::FinWait1
+        | State::CloseWait
+        | State::Closing
+        | State::LastAck
+        | State::Closed => Risk::NotRemains,
     }
 }
 

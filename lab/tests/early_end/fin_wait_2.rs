@@ -42,13 +42,28 @@ fn a_peer_that_still_sends_is_reset_as_well_if_it_is_left_alone() {
     send_in_vain(&stage, server);
 }
 
-/// The client has closed and is in `FIN_WAIT_2`; the server's side, still open.
+#[test]
+fn a_peer_of_a_whole_socket_is_reset_at_once() {
+    let stage = Stage::set_up(Timestamps::On);
+    // What exceeds a minute is spent as a whole socket (`tcp_close`).
+    stage.namespace.set("ipv4/tcp_fin_timeout", "120");
+    let server = peer_that_has_not_closed_on(&stage, Kind::Full);
+    destroy_here(State::FinWait2);
+    wait_until("the server is reset", || stage.far_end().is_none());
+    let error = server.take_error().expect("SO_ERROR").map(|cause| cause.kind());
+    assert_eq!(error, Some(ErrorKind::BrokenPipe), "a reset after the client's end");
+}
+
+/// The client has closed and only a minisock in `FIN_WAIT_2` is left; the server's side, still open.
 fn peer_that_has_not_closed(stage: &Stage) -> TcpStream {
+    peer_that_has_not_closed_on(stage, Kind::Minisock)
+}
+
+fn peer_that_has_not_closed_on(stage: &Stage, kind: Kind) -> TcpStream {
     let Connection { near, far, .. } = stage.connect().expect("a connection");
     undisturbed(|| drop(near));
     wait_until("the client's end waits for the server's", || {
-        near_end()
-            .is_some_and(|socket| (socket.state, socket.kind) == (State::FinWait2, Kind::Minisock))
+        near_end().is_some_and(|socket| (socket.state, socket.kind) == (State::FinWait2, kind))
     });
     far
 }

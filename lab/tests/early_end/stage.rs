@@ -9,7 +9,7 @@ use lastack_lab::states::{self, on_port, wait_until};
 use lastack_lab::wire::{FAR, Fate, NEAR, Wire};
 use lastack_model::bind::{Options, Request};
 use lastack_model::errno::Errno;
-use lastack_model::facts::{Kind, Socket, Transport};
+use lastack_model::facts::{Socket, Transport};
 use lastack_model::ids::{Port, Uid};
 use lastack_model::state::State;
 use lastack_os::act::destroy::{Destroyed, Destroyer};
@@ -20,7 +20,7 @@ use std::time::Duration;
 /// The near host, the far one with a server that listens, and the wire.
 pub(crate) struct Stage {
     pub(crate) wire: Wire,
-    namespace: Namespace,
+    pub(crate) namespace: Namespace,
     listener: Option<OwnedFd>,
 }
 
@@ -204,9 +204,9 @@ pub(crate) fn destroy_here(state: State) {
     destroy(&near_end().expect("something remains"), state);
 }
 
-/// Ends a minisock of the calling thread's host, which must be in this state.
+/// Ends a socket of the calling thread's host, which must be in this state.
 pub(crate) fn destroy(remains: &Socket, state: State) {
-    assert_eq!((remains.state, remains.kind), (state, Kind::Minisock));
+    assert_eq!(remains.state, state);
     let destroyed = Destroyer::open().and_then(|mut destroyer| destroyer.destroy(remains));
     assert_eq!(destroyed.expect("root may destroy"), Destroyed::Now);
 }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::facts::{Interface, Sockets, Sysctls, Timer, TimerKind, Transport};
-use crate::ids::InterfaceIndex;
+use crate::ids::{Inode, InterfaceIndex};
 use std::net::Ipv4Addr;
 
 fn minisock(state: State, local: &str, remote: &str, remaining_ms: u32) -> Socket {
@@ -81,11 +81,16 @@ fn a_peer_that_has_not_closed_is_at_risk_on_the_same_host_too() {
 }
 
 #[test]
-fn whole_sockets_are_left_to_others() {
+fn whole_sockets_are_left_to_others_but_for_an_orphan_whose_peer_has_not_closed() {
     for state in State::ALL {
         let local = "10.0.0.1:80".parse().expect("an address");
         let whole = Socket { state, ..Socket::closed(Transport::Tcp, local) };
-        assert_eq!(risk(&SocketGroup::of(whole), &host(0)), Risk::NotRemains, "{state}");
+        let orphaned = SocketGroup::of(whole.clone());
+        let held = SocketGroup::of(Socket { inode: Some(Inode(9)), ..whole });
+        let waits_for_peer = state == State::FinWait2;
+        let expected = if waits_for_peer { Risk::PeerIsResetAtOnce } else { Risk::NotRemains };
+        assert_eq!(risk(&orphaned, &host(0)), expected, "{state}");
+        assert_eq!(risk(&held, &host(0)), Risk::NotRemains, "{state}");
     }
 }
 
