@@ -48,6 +48,8 @@ fn with_time_wait_left_alone_the_same_connection_is_refused_and_the_late_segment
     let stage = Stage::set_up(Timestamps::Off);
     stage.fast_connection_closed();
     assert_eq!(stage.connect().err(), Some(Errno::AddressNotAvailable));
+    stage.use_timestamps(Timestamps::On);
+    assert_eq!(stage.connect().err(), Some(Errno::AddressNotAvailable), "the old one had none");
     stage.deliver(&stage.wire.held()[0]);
     wait_until("the far host refuses it", || stage.wire.seen().iter().any(Segment::is_rst));
     assert_eq!(near_end().map(|socket| socket.state), Some(State::TimeWait));
