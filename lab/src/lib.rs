@@ -10,6 +10,7 @@
 
 pub mod link;
 pub mod namespace;
+pub mod owner;
 pub mod privilege;
 pub mod program;
 pub mod random;
@@ -17,4 +18,5 @@ pub mod rtnetlink;
 pub mod segment;
 pub mod sockets;
 pub mod states;
+pub mod systemd;
 pub mod wire;

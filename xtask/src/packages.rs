@@ -4,7 +4,7 @@
 //! unit of a server's package is masked until the package is in place.
 
 use crate::step::{self, Failure};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A program and the Debian package that has it.
@@ -28,10 +28,17 @@ pub(crate) const FOR_TESTS: &[Program] = &[
     Program { name: "runsv", package: "runit" },
     Program { name: "s6-supervise", package: "s6" },
     Program { name: "supervise", package: "daemontools" },
+    Program { name: "watchmedo", package: "python3-watchdog" },
+    Program { name: "systemctl", package: "systemd" },
+    Program { name: "nsenter", package: "util-linux" },
+    Program { name: "npm", package: "npm" },
 ];
 
 /// What building a fuzz target needs: libFuzzer is C++.
 pub(crate) const FOR_FUZZING: &[Program] = &[Program { name: "c++", package: "g++" }];
+
+/// The version that the tests were written against.
+const NODEMON: &str = "nodemon@3.1.14";
 
 /// Packages that would start a server when installed, by the name of their unit.
 const SERVERS: &[&str] = &["nginx", "supervisor"];
@@ -56,6 +63,20 @@ pub(crate) fn ensure(programs: &[Program]) -> Result<(), Failure> {
     }
     say("installing");
     install(&packages)
+}
+
+/// Installs nodemon below a directory unless it is there, and returns its path. No distribution packages it.
+pub(crate) fn nodemon(target: &Path) -> PathBuf {
+    let directory = target.join("npm");
+    let program = directory.join("node_modules/.bin/nodemon");
+    if !program.exists() {
+        let mut npm = Command::new("npm");
+        npm.args(["install", "--no-fund", "--no-audit", "--prefix"]).arg(&directory).arg(NODEMON);
+        if let Err(failure) = step::run(npm.stdin(std::process::Stdio::null())) {
+            eprintln!("xtask: without nodemon its test will fail: {failure}");
+        }
+    }
+    program
 }
 
 /// Whether this is root, by the owner of its own /proc entry: there is no safe `geteuid` in std.

@@ -1,4 +1,5 @@
 use super::*;
+use rustix::process::{WaitId, WaitIdOptions, waitid};
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
@@ -83,6 +84,9 @@ fn one_that_ignores_the_signal_is_named_with_the_reason_and_killed_only_if_allow
 fn a_stopped_process_keeps_the_signal_pending_and_can_be_killed() {
     let mut stopped = Sleeper::patient();
     stopped.signal("STOP");
+    // Until it has stopped, SIGTERM ends it at once (`wants_signal`).
+    let pid = rustix::process::Pid::from_child(&stopped.0);
+    waitid(WaitId::Pid(pid), WaitIdOptions::STOPPED).expect("it stops");
     let stop_it = plain(vec![stopped.process()]);
     let outcome = stop(&stop_it, &terms(50, Kill::Never)).expect("asked");
     let Stopped::StillRuns(survivors) = outcome else { panic!("{outcome:?}") };
