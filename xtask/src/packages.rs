@@ -30,6 +30,7 @@ pub(crate) const FOR_TESTS: &[Program] = &[
     Program { name: "supervise", package: "daemontools" },
     Program { name: "watchmedo", package: "python3-watchdog" },
     Program { name: "systemctl", package: "systemd" },
+    Program { name: "pgrep", package: "procps" },
     Program { name: "nsenter", package: "util-linux" },
     Program { name: "npm", package: "npm" },
 ];
@@ -37,8 +38,11 @@ pub(crate) const FOR_TESTS: &[Program] = &[
 /// What building a fuzz target needs: libFuzzer is C++.
 pub(crate) const FOR_FUZZING: &[Program] = &[Program { name: "c++", package: "g++" }];
 
-/// The version that the tests were written against.
-const NODEMON: &str = "nodemon@3.1.14";
+/// What npm has and no distribution does, in the versions that the tests were written against.
+const NPM_PACKAGES: &[&str] = &["nodemon@3.1.14", "pm2@7.0.4"];
+
+/// The programs in those packages.
+const NPM_PROGRAMS: &[&str] = &["nodemon", "pm2"];
 
 /// Packages that would start a server when installed, by the name of their unit.
 const SERVERS: &[&str] = &["nginx", "supervisor"];
@@ -65,18 +69,19 @@ pub(crate) fn ensure(programs: &[Program]) -> Result<(), Failure> {
     install(&packages)
 }
 
-/// Installs nodemon below a directory unless it is there, and returns its path. No distribution packages it.
-pub(crate) fn nodemon(target: &Path) -> PathBuf {
+/// Installs what no distribution packages below a directory, unless it is there, and returns where the programs are.
+pub(crate) fn from_npm(target: &Path) -> PathBuf {
     let directory = target.join("npm");
-    let program = directory.join("node_modules/.bin/nodemon");
-    if !program.exists() {
+    let programs = directory.join("node_modules/.bin");
+    if !NPM_PROGRAMS.iter().all(|name| programs.join(name).exists()) {
         let mut npm = Command::new("npm");
-        npm.args(["install", "--no-fund", "--no-audit", "--prefix"]).arg(&directory).arg(NODEMON);
-        if let Err(failure) = step::run(npm.stdin(std::process::Stdio::null())) {
-            eprintln!("xtask: without nodemon its test will fail: {failure}");
+        npm.args(["install", "--no-fund", "--no-audit", "--prefix"]).arg(&directory);
+        npm.args(NPM_PACKAGES).stdin(std::process::Stdio::null());
+        if let Err(failure) = step::run(&mut npm) {
+            eprintln!("xtask: without {} some tests will fail: {failure}", NPM_PACKAGES.join(", "));
         }
     }
-    program
+    programs
 }
 
 /// Whether this is root, by the owner of its own /proc entry: there is no safe `geteuid` in std.

@@ -36,7 +36,7 @@ fn cargo_test(workspace: &Workspace) -> Result<(Counts, ExitStatus), Failure> {
         .args(["test", "--workspace", "--no-fail-fast"])
         .current_dir(&workspace.root)
         .env("LASTACK_BIN", workspace.target.join("debug/lastack"))
-        .env("LASTACK_NODEMON", packages::nodemon(&workspace.target))
+        .env("LASTACK_NPM_PROGRAMS", packages::from_npm(&workspace.target))
         .stdin(Stdio::null())
         .stdout(Stdio::piped());
     let mut child = command.spawn().map_err(|cause| step::not_started(&command, &cause))?;

@@ -11,7 +11,7 @@ use rustix::process::Signal;
 use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -137,6 +137,20 @@ pub(crate) fn assert_stopped_by(expected: &str, also: &[&str]) {
     drop(TcpListener::bind(("127.0.0.1", WEB)).expect("the port is free"));
     assert_eq!(owner::pids(SIBLING), sibling, "the bystander lives");
     assert!(client.peer_addr().is_ok() && client.take_error().is_ok_and(|error| error.is_none()));
+}
+
+/// A program that `cargo xtask test` installed with npm.
+pub(crate) fn from_npm(name: &str) -> PathBuf {
+    let installed =
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/npm/node_modules/.bin");
+    let programs = std::env::var_os("LASTACK_NPM_PROGRAMS").map_or_else(installed, PathBuf::from);
+    let path = programs.join(name);
+    assert!(
+        path.is_file(),
+        "{} is missing: `cargo xtask test` installs it; or name its directory in LASTACK_NPM_PROGRAMS",
+        path.display()
+    );
+    path
 }
 
 /// The output of a command that asks a supervisor.

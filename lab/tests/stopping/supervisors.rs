@@ -1,11 +1,15 @@
 //! Supervisors of several programs: told to stop the one, they keep it down and run the others on.
 
 use crate::scratch::{
-    SIBLING, Scratch, Supervisor, WEB, assert_stopped_by, listening, wait_until_said,
+    SIBLING, Scratch, Supervisor, WEB, assert_stopped_by, from_npm, listening, wait_until_said,
 };
 use lastack_lab::namespace::Namespace;
 use lastack_lab::owner;
+use lastack_lab::program::{Run, run};
 use lastack_model::stop::Hindrance;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::Command;
 
 /// Two services in the form that runit, s6 and daemontools share: a directory each, with a program `run` in it.
 fn two_services(scratch: &Scratch) -> String {
@@ -133,4 +137,77 @@ fn what_a_supervised_program_started_ends_with_it_and_is_named_before() {
     listening(&[WEB, SIBLING]);
     assert_stopped_by(&format!("sv stop {services}/web"), &["run"]);
     wait_until_said(&["sv", "status", &format!("{services}/web")], "down:");
+}
+
+/// PM2 with a home of its own; its daemon ends when this is dropped.
+struct Pm2 {
+    home: String,
+    programs: PathBuf,
+}
+
+impl Pm2 {
+    fn new(scratch: &Scratch) -> Self {
+        let program = from_npm("pm2");
+        let programs = program.parent().expect("a directory").canonicalize().expect("its path");
+        Self { home: scratch.path("pm2"), programs }
+    }
+
+    /// Runs a command that finds this PM2.
+    fn run(&self, program: &str, arguments: &[&str]) -> Run {
+        let path = std::env::var("PATH").expect("a PATH");
+        let path = format!("{}:{path}", self.programs.display());
+        let mut command = Command::new(program);
+        run(command.args(arguments).env("PATH", path).env("PM2_HOME", &self.home))
+    }
+
+    fn start(&self, arguments: &[&str]) {
+        let run = self.run(&self.program(), &[&["start"], arguments].concat());
+        assert_eq!(run.code, Some(0), "{run:#?}");
+    }
+
+    fn program(&self) -> String {
+        self.programs.join("pm2").to_str().expect("a path in UTF-8").to_owned()
+    }
+}
+
+impl Drop for Pm2 {
+    fn drop(&mut self) {
+        self.run(&self.program(), &["kill"]);
+    }
+}
+
+#[test]
+fn a_program_of_pm2_is_stopped_by_its_number() {
+    Namespace::enter();
+    let scratch = Scratch::new("pm2");
+    let pm2 = Pm2::new(&scratch);
+    let server = scratch.path("server.py");
+    for (name, port) in [("web", WEB), ("sibling", SIBLING)] {
+        let port = port.to_string();
+        pm2.start(&[&server, "--interpreter", "/usr/bin/python3", "--name", name, "--", &port]);
+    }
+    listening(&[WEB, SIBLING]);
+    let sibling = owner::pids(SIBLING);
+    // PM2 must be found in the path, which a test cannot change for itself alone.
+    let run = pm2.run(env!("CARGO_BIN_EXE_stopper"), &[&WEB.to_string()]);
+    let expected = format!("stop PM2_HOME={} pm2 stop 0\noutcome Ended", pm2.home);
+    assert!(run.stdout.starts_with(&expected), "{run:#?}");
+    drop(TcpListener::bind(("127.0.0.1", WEB)).expect("the port is free"));
+    assert_eq!(owner::pids(SIBLING), sibling, "the bystander lives");
+    let states = pm2.run(&pm2.program(), &["jlist"]).stdout;
+    assert!(states.contains(r#""status":"stopped""#), "{states}");
+}
+
+#[test]
+fn pm2_in_cluster_mode_holds_the_socket_itself_and_is_not_ended() {
+    Namespace::enter();
+    let scratch = Scratch::new("pm2-cluster");
+    let pm2 = Pm2::new(&scratch);
+    let script = format!("require('net').createServer().listen({WEB}, '127.0.0.1');");
+    scratch.write("server.js", &script);
+    pm2.start(&[&scratch.path("server.js"), "-i", "2"]);
+    listening(&[WEB]);
+    let hindrances = owner::stops(WEB).expect_err("hindered");
+    let [keeper @ Hindrance::Keeper { .. }] = &hindrances[..] else { panic!("{hindrances:?}") };
+    assert!(keeper.advice().contains("pm2 stop NAME"), "{}", keeper.advice());
 }

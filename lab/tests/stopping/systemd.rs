@@ -3,10 +3,9 @@
 //! What lives in the machine is asked from the inside, where `stopper` does what a person's `lastack` would.
 
 use crate::scratch::{SERVER, SIBLING, Scratch, WEB};
-use lastack_lab::program::Run;
+use lastack_lab::program::{self, Run};
 use lastack_lab::states::wait_until;
 use lastack_lab::systemd::Machine;
-use std::path::Path;
 
 /// A unit that runs a server on a port, and is started again whenever it ends.
 fn service(port: u16) -> String {
@@ -21,7 +20,9 @@ fn server(port: u16) -> String {
 fn boot(name: &str, units: &[(&str, &str)]) -> Machine {
     let sibling = service(SIBLING);
     let all = [units, &[("sibling.service", &sibling), ("server.py", SERVER)]].concat();
-    let programs = Path::new(env!("CARGO_BIN_EXE_stopper")).parent().expect("its directory");
+    let lastack = program::path();
+    let programs = lastack.parent().expect("its directory");
+    assert!(programs.join("stopper").is_file(), "lastack and stopper lie in one directory");
     let machine = Machine::boot(name, programs, &all);
     machine.say(&["systemctl", "start", "sibling.service"]);
     listening(&machine, SIBLING);
@@ -87,6 +88,27 @@ fn a_unit_that_restarts_is_stopped_for_good_and_what_else_it_runs_is_named() {
     let lines: Vec<&str> = run.stdout.lines().collect();
     assert_eq!(lines[..2], ["stop sudo systemctl stop web.service", "also sleep"], "{run:#?}");
     assert!(lines[2].starts_with("outcome Ended"), "{run:#?}");
+    assert_eq!(state(&machine, "web.service"), "inactive");
+    assert_free(&machine);
+}
+
+#[test]
+fn lastack_frees_the_port_of_a_unit_and_says_what_else_would_end() {
+    let script = format!("ExecStart=/bin/sh -c 'sleep 100000 & exec {}'\n", server(WEB));
+    let web = format!("{SERVICE}Restart=always\nRestartSec=0\n{script}");
+    let machine = boot("free", &[("web.service", &web)]);
+    machine.say(&["systemctl", "start", "web.service"]);
+    listening(&machine, WEB);
+    let free = |consent: &[&str]| {
+        let port = WEB.to_string();
+        machine.run(&[&["/programs/lastack", "free", &port, "--reuse-address"], consent].concat())
+    };
+    let plan = free(&["--dry-run"]);
+    assert!(plan.stdout.contains("sudo systemctl stop web.service"), "{plan:#?}");
+    assert!(plan.stdout.contains("sleep"), "the harm is shown: {plan:#?}");
+    assert_eq!(state(&machine, "web.service"), "active");
+    let done = free(&["--yes", "--stop"]);
+    assert_eq!(done.code, Some(0), "{done:#?}");
     assert_eq!(state(&machine, "web.service"), "inactive");
     assert_free(&machine);
 }

@@ -1,9 +1,8 @@
 //! Development watchers: they run one thing and would start it again, so they are what is ended.
 
-use crate::scratch::{SIBLING, Scratch, Supervisor, WEB, assert_stopped_by, listening};
+use crate::scratch::{SIBLING, Scratch, Supervisor, WEB, assert_stopped_by, from_npm, listening};
 use lastack_lab::namespace::Namespace;
 use lastack_lab::owner;
-use std::path::{Path, PathBuf};
 
 /// Ends the watcher of [`WEB`] while another of its kind goes on with [`SIBLING`].
 fn assert_watcher_ended(watchers: &[Supervisor; 2], also: &[&str]) {
@@ -21,7 +20,7 @@ fn nodemon_is_ended_with_what_it_runs() {
     let scratch = Scratch::new("nodemon");
     let script = "require('net').createServer().listen(+process.argv[2], '127.0.0.1');";
     scratch.write("server.js", script);
-    let nodemon = nodemon();
+    let nodemon = from_npm("nodemon");
     let start = |port: u16| {
         let nodemon = nodemon.to_str().expect("a path in UTF-8");
         let port = port.to_string();
@@ -44,17 +43,4 @@ fn watchmedo_is_ended_with_what_it_runs() {
         Supervisor::start(&command, &[&["kill", "PID"]])
     };
     assert_watcher_ended(&[start(WEB), start(SIBLING)], &["watchmedo"]);
-}
-
-/// Where `cargo xtask test` installed nodemon.
-fn nodemon() -> PathBuf {
-    let installed =
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/npm/node_modules/.bin/nodemon");
-    let path = std::env::var_os("LASTACK_NODEMON").map_or_else(installed, PathBuf::from);
-    assert!(
-        path.is_file(),
-        "{} is missing: `cargo xtask test` installs it; or name another in LASTACK_NODEMON",
-        path.display()
-    );
-    path
 }

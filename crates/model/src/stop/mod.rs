@@ -100,7 +100,7 @@ fn managed(process: &Process, around: &Around) -> Result<Means, Hindrance> {
     if let Some(published) = publisher(process) {
         return published;
     }
-    let unit = process.service.as_ref().filter(|service| is_own_service(process, service));
+    let unit = process.service.as_ref().filter(|service| is_own_service(process, service, around));
     let above = process
         .supervisor
         .as_ref()
@@ -164,10 +164,12 @@ fn publisher(process: &Process) -> Option<Result<Means, Hindrance>> {
 }
 
 /// Whether the unit was made to run this process. A scope wraps what somebody started by hand, and a service that lets
-/// people in (`sshd`, `cron`) has their programs in its group: neither is to be stopped for them.
-fn is_own_service(process: &Process, service: &Service) -> bool {
+/// people in (`sshd`, `cron`, a terminal in the browser) has their programs in its group: neither is to be stopped for
+/// them.
+fn is_own_service(process: &Process, service: &Service, around: &Around) -> bool {
     matches!(service.kind, ServiceKind::SystemUnit | ServiceKind::UserUnit)
         && service.name.ends_with(".service")
+        && !around.is_at_terminal(process)
         && !process.ancestors.iter().any(|ancestor| nature::starts_sessions(&ancestor.name))
 }
 

@@ -32,6 +32,8 @@ pub struct Running {
     pub parent: Pid,
     /// The path of its control group, in the hierarchy that names its service.
     pub group: Option<String>,
+    /// Whether it has a controlling terminal.
+    pub has_terminal: bool,
 }
 
 /// A unit whose socket a service manager listens on until somebody connects.
@@ -98,6 +100,11 @@ impl Around {
         let root = self.group(process.pid).and_then(|group| service_root(group, &service.name));
         let ours = self.group(self.actor.pid);
         matches!((root, ours), (Some(root), Some(ours)) if is_below(ours, root))
+    }
+
+    /// Whether somebody started this process at a terminal: no service manager gives its services one.
+    pub(super) fn is_at_terminal(&self, process: &Process) -> bool {
+        self.running(process.pid).is_some_and(|running| running.has_terminal)
     }
 
     fn shares_service(&self, running: &Running, stop: &Stop) -> bool {

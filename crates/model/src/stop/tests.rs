@@ -42,7 +42,8 @@ fn supervised(name: &str, program: Option<&str>, control: Option<&str>) -> Proce
 }
 
 fn running(pid: u32, name: &str, parent: u32, group: &str) -> Running {
-    Running { pid: Pid(pid), name: name.into(), parent: Pid(parent), group: Some(group.into()) }
+    let (name, group) = (name.into(), Some(group.into()));
+    Running { pid: Pid(pid), name, parent: Pid(parent), group, has_terminal: false }
 }
 
 fn commands(holders: &[Holder], around: &Around) -> Vec<String> {
@@ -98,6 +99,13 @@ fn a_service_that_lets_people_in_is_not_stopped_for_what_they_run() {
         assert_eq!(command(server), "kill -TERM 11", "{starter}");
     }
     assert_eq!(command(unit(40, "sshd", "ssh.service")), "sudo systemctl stop ssh.service");
+}
+
+#[test]
+fn what_somebody_started_at_a_terminal_inside_a_service_is_not_that_service() {
+    let at_terminal = Running { has_terminal: true, ..running(11, "node", 10, WEB) };
+    let around = Around { processes: vec![at_terminal], ..Around::default() };
+    assert_eq!(commands(&[holder(unit(11, "node", "web.service"))], &around), ["kill -TERM 11"]);
 }
 
 #[test]

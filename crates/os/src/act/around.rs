@@ -1,6 +1,6 @@
 //! Who acts, and what lives around the processes that would be stopped.
 
-use crate::process::{self, Capability, own_credentials, parse_group};
+use crate::process::{self, Capability, Stat, own_credentials, parse_group};
 use crate::sock_diag::{self, Filter, States};
 use crate::{Result, host, supervisor};
 use lastack_model::facts::{Holder, Process, Transport};
@@ -40,7 +40,8 @@ fn running(pid: Pid) -> Option<Running> {
     let stat = process::stat(pid)?;
     let text = fs::read_to_string(process::entry(pid, "cgroup")).ok();
     let group = text.as_deref().and_then(parse_group).map(ToOwned::to_owned);
-    Some(Running { pid, name: stat.name, parent: stat.parent, group })
+    let Stat { name, parent, has_terminal, .. } = stat;
+    Some(Running { pid, name, parent, group, has_terminal })
 }
 
 /// The socket units for which service managers among the holders listen.

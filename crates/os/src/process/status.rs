@@ -14,6 +14,8 @@ pub struct Stat {
     pub group: Pid,
     /// The session.
     pub session: Pid,
+    /// Whether it has a controlling terminal: somebody sits there, or did when it was started.
+    pub has_terminal: bool,
     /// When it started, in clock ticks since boot.
     pub start_ticks: u64,
 }
@@ -45,8 +47,9 @@ pub fn parse_stat(text: &str) -> Option<Stat> {
     let parent = Pid(fields.nth(1)?.parse().ok()?);
     let group = Pid(fields.next()?.parse().unwrap_or_default());
     let session = Pid(fields.next()?.parse().unwrap_or_default());
-    let start_ticks = fields.nth(15)?.parse().ok()?;
-    Some(Stat { name, parent, group, session, start_ticks })
+    let has_terminal = fields.next()? != "0";
+    let start_ticks = fields.nth(14)?.parse().ok()?;
+    Some(Stat { name, parent, group, session, has_terminal, start_ticks })
 }
 
 /// Reads `/proc/PID/status`.
@@ -71,7 +74,9 @@ mod tests {
         let stat = parse_stat(line).expect("a line of stat");
         assert_eq!(stat.name, "a) b (c)");
         assert_eq!((stat.parent, stat.group, stat.session), (Pid(7), Pid(40), Pid(39)));
-        assert_eq!(stat.start_ticks, 987_654);
+        assert_eq!((stat.has_terminal, stat.start_ticks), (false, 987_654));
+        let line = line.replace(" 39 0 ", " 39 34816 ");
+        assert!(parse_stat(&line).expect("a line of stat").has_terminal);
     }
 
     #[test]

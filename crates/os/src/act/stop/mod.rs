@@ -129,9 +129,8 @@ fn check(targets: &[Target<'_>], stop: &Stop, terms: &Terms) -> Result<()> {
             return Err(refused("lastack runs in it"));
         }
     }
-    if matches!(stop.means, Means::Terminate | Means::Watcher { .. })
-        || terms.kill == Kill::AfterGrace
-    {
+    // Whom a service manager obeys is its own affair; a signal needs the holders' rights.
+    if matches!(stop.means, Means::Terminate | Means::Watcher { .. }) {
         for target in targets {
             target.handle.test_signal()?;
         }
@@ -188,16 +187,15 @@ fn end_watcher(pid: Pid, name: &str, targets: &[Target<'_>], deadline: Instant) 
 }
 
 fn kill(targets: &[Target<'_>], began: Instant) -> Result<Stopped> {
-    for target in targets {
-        target.handle.signal(Signal::KILL)?;
-    }
+    let sent: Vec<Result<Ended>> =
+        targets.iter().map(|target| target.handle.signal(Signal::KILL)).collect();
     wait_all(targets, Instant::now() + AFTER_KILL);
     let survivors = resistance::survivors(targets);
     if survivors.is_empty() {
-        Ok(Stopped::Killed { after_ms: since(began) })
-    } else {
-        Ok(Stopped::StillRuns(survivors))
+        return Ok(Stopped::Killed { after_ms: since(began) });
     }
+    sent.into_iter().collect::<Result<Vec<_>>>()?;
+    Ok(Stopped::StillRuns(survivors))
 }
 
 fn wait_all(targets: &[Target<'_>], deadline: Instant) {

@@ -1,6 +1,7 @@
 use super::*;
 use rustix::process::{WaitId, WaitIdOptions, waitid};
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
 /// A child that says a word when it is ready to be signalled.
@@ -8,9 +9,11 @@ struct Sleeper(Child);
 
 impl Sleeper {
     fn start(script: &str) -> Self {
-        let mut command = Command::new("sh");
-        command.arg("-c").arg(script).stdout(Stdio::piped());
-        let mut child = command.spawn().expect("sh runs");
+        Self::ready(Command::new("sh").arg("-c").arg(script))
+    }
+
+    fn ready(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("it runs");
         let mut word = String::new();
         let output = child.stdout.take().expect("its output");
         BufReader::new(output).read_line(&mut word).expect("a word");
@@ -57,6 +60,7 @@ fn terms(grace_ms: u64, kill: Kill) -> Terms {
 }
 
 const LONG: u64 = 20_000;
+const NOBODY: u32 = 65534;
 
 #[test]
 fn all_holders_end_and_a_bystander_does_not() {
@@ -131,6 +135,41 @@ fn the_first_process_and_our_own_are_refused_and_nothing_else_is_signalled() {
         assert!(error.to_string().contains("name pid"), "{error}");
         assert!(sleeper.runs());
     }
+}
+
+#[test]
+fn if_one_of_them_may_not_be_signalled_none_is() {
+    let mut theirs = Sleeper::patient();
+    let mut command = Command::new("sh");
+    command.args(["-c", "echo ready; exec sleep 60"]).uid(NOBODY).gid(NOBODY);
+    let mut own = Sleeper::ready(&mut command);
+    let stop_it = plain(vec![own.process(), theirs.process()]);
+    let error = std::thread::scope(|scope| {
+        let nobody = scope.spawn(|| {
+            crate::sys::set_thread_user(NOBODY, NOBODY).expect("another user: run as root");
+            stop(&stop_it, &terms(LONG, Kill::AfterGrace)).expect_err("refused").to_string()
+        });
+        nobody.join().expect("the thread ends")
+    });
+    let name = format!(" (pid {}): ", theirs.0.id());
+    assert!(error.contains(&name) && error.contains("CAP_KILL"), "{error}");
+    assert!(own.runs() && theirs.runs());
+}
+
+#[test]
+fn the_first_process_of_a_namespace_below_drops_the_signal_and_can_be_killed() {
+    let mut command = Command::new("unshare");
+    command.args(["--pid", "--fork", "--kill-child", "sh", "-c", "echo ready; exec sleep 60"]);
+    let outer = Sleeper::ready(&mut command);
+    let children = format!("/proc/{0}/task/{0}/children", outer.0.id());
+    let inner = std::fs::read_to_string(children).expect("its children");
+    let inner = process::describe(Pid(inner.trim().parse().expect("a pid"))).expect("the inner");
+    let stop_it = plain(vec![inner]);
+    let outcome = stop(&stop_it, &terms(50, Kill::Never)).expect("asked");
+    let Stopped::StillRuns(survivors) = outcome else { panic!("{outcome:?}") };
+    assert_eq!(survivors[0].resistance, Resistance::FirstOfItsNamespace);
+    let outcome = stop(&stop_it, &terms(50, Kill::AfterGrace)).expect("asked");
+    assert!(matches!(outcome, Stopped::Killed { .. }), "{outcome:?}");
 }
 
 #[test]
