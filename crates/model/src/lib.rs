@@ -20,6 +20,7 @@ pub mod request;
 pub mod selection;
 pub mod state;
 pub mod stop;
+pub mod tcp;
 pub mod transport;
 pub mod truth;
 pub mod why;
