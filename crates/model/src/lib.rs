@@ -9,6 +9,7 @@
 
 pub mod bind;
 pub mod errno;
+pub mod explore;
 pub mod facts;
 pub mod ids;
 pub mod lifetime;

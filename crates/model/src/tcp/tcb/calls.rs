@@ -101,7 +101,7 @@ impl Tcb {
                 self.go(Event::Abort);
             }
             State::Listen | State::SynSent | State::Closing | State::LastAck | State::TimeWait => {
-                self.go(Event::Abort)
+                self.go(Event::Abort);
             }
             State::Closed => {}
         }
