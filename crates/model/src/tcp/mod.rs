@@ -7,3 +7,4 @@ pub mod segment;
 pub mod seq;
 pub mod tcb;
 pub mod transition;
+pub mod world;

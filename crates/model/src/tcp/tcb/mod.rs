@@ -156,6 +156,11 @@ impl Tcb {
         [end(iss[0], iss[1], Origin::Active), end(iss[1], iss[0], Origin::Passive)]
     }
 
+    /// True when its program has closed it and it lives on.
+    pub fn is_orphan(&self) -> bool {
+        self.program == Program::Gone && self.state != State::Closed
+    }
+
     /// True when the FIN has been sent at least once.
     pub fn fin_sent(&self) -> bool {
         self.ended == Ended::Yes && self.snd_nxt.distance_from(self.snd_end) == 1

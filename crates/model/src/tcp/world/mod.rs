@@ -1,0 +1,310 @@
+//! Two ends and the network between them, as a space that an explorer can walk: every order in which calls, segments and
+//! timers can come.
+//!
+//! The ends are the same [`Tcb`]s that everything else uses. Time does not pass here: a timer may run out whenever it
+//! runs at all, which covers every length it could have. What can happen is said by a [`Setting`].
+
+mod packed;
+mod setting;
+
+pub use packed::Packed;
+pub use setting::{Closing, Initial, Setting, Start};
+
+use super::segment::Segment;
+use super::tcb::{Effects, Tcb, Timer};
+use crate::explore::Space;
+use crate::state::State;
+
+/// One of the two ends.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Side {
+    /// The one that opens, where one does.
+    A,
+    /// The other.
+    B,
+}
+
+/// What may happen next.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Action {
+    /// The program opens a connection.
+    Open(Side),
+    /// The program waits for one.
+    Listen(Side),
+    /// The program writes an octet.
+    Send(Side),
+    /// The program closes.
+    Close(Side),
+    /// The program aborts.
+    Abort(Side),
+    /// A timer runs out.
+    Timeout(Side, Timer),
+    /// The whole host is gone, without a word.
+    Vanish(Side),
+    /// A segment under way arrives.
+    Deliver(Place),
+    /// It is lost.
+    Lose(Place),
+    /// It is doubled.
+    Double(Place),
+}
+
+/// Which of the segments under way, in their fixed order.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Place(pub u8);
+
+/// Everything there is: the ends, and at most `N` segments under way.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct World<const N: usize> {
+    /// The ends.
+    pub ends: [End; 2],
+    under_way: [Option<UnderWay>; N],
+}
+
+/// One end, and what an explorer must know beside it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct End {
+    /// What it knows.
+    pub tcb: Tcb,
+    /// Octets that its program may still write.
+    pub octets_left: u32,
+    /// Which connection between these two ends it is, counted from 1; what it sends is marked with it.
+    pub incarnation: u8,
+    /// Whether the host is still there.
+    pub presence: Presence,
+}
+
+/// Whether a host is still there.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Presence {
+    /// It answers.
+    Here,
+    /// It is switched off, or cut off.
+    Vanished,
+}
+
+/// A segment under way. The mark is not on the wire: it is there to see whether an old segment is taken for a new one.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct UnderWay {
+    /// To whom.
+    pub to: Side,
+    /// In which incarnation it was sent.
+    pub incarnation: u8,
+    number: u32,
+}
+
+impl Side {
+    /// Both.
+    pub const BOTH: [Self; 2] = [Self::A, Self::B];
+
+    /// The other one.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::A => Self::B,
+            Self::B => Self::A,
+        }
+    }
+
+    const fn index(self) -> usize {
+        match self {
+            Self::A => 0,
+            Self::B => 1,
+        }
+    }
+}
+
+impl<const N: usize> World<N> {
+    /// The states of both ends.
+    pub const fn states(&self) -> (State, State) {
+        (self.ends[0].tcb.state, self.ends[1].tcb.state)
+    }
+
+    /// The segments under way.
+    pub fn under_way(&self) -> impl Iterator<Item = UnderWay> + '_ {
+        self.under_way.iter().flatten().copied()
+    }
+
+    fn end(&mut self, side: Side) -> &mut End {
+        &mut self.ends[side.index()]
+    }
+
+    /// Puts on the wire what a step gave. A network that is full loses it.
+    fn send(&mut self, from: Side, incarnation: u8, effects: &Effects, limit: usize) {
+        for segment in effects.segments() {
+            let sent = UnderWay::new(from.other(), incarnation, &segment);
+            if let Some(free) = self.under_way[..limit].iter_mut().find(|slot| slot.is_none()) {
+                *free = Some(sent);
+            }
+        }
+        self.sort();
+    }
+
+    /// One order for each collection of segments, so that the same collection is the same state.
+    fn sort(&mut self) {
+        self.under_way.sort_unstable_by(|one, other| match (one, other) {
+            (Some(one), Some(other)) => one.cmp(other),
+            (one, other) => one.is_none().cmp(&other.is_none()),
+        });
+    }
+
+    fn take(&mut self, Place(at): Place) -> Option<UnderWay> {
+        let taken = self.under_way[usize::from(at)].take();
+        self.sort();
+        taken
+    }
+}
+
+/// The space of all worlds that follow from a setting.
+impl<const N: usize> Space for Setting<N> {
+    type State = Packed<N>;
+    type Action = Action;
+
+    fn start(&self) -> Packed<N> {
+        Packed::of(&self.first())
+    }
+
+    fn successors(&self, state: &Packed<N>, each: &mut dyn FnMut(Action, Packed<N>)) {
+        let world = state.unpacked(self);
+        for side in Side::BOTH {
+            self.calls(&world, side, each);
+            self.timers(&world, side, each);
+        }
+        self.network(&world, each);
+    }
+}
+
+impl<const N: usize> Setting<N> {
+    /// The world after an action, for whoever follows a story.
+    pub fn after(&self, world: &World<N>, action: Action) -> Option<World<N>> {
+        let mut found = None;
+        self.successors(&Packed::of(world), &mut |taken, next| {
+            if taken == action {
+                found = Some(next.unpacked(self));
+            }
+        });
+        found
+    }
+
+    fn calls(&self, world: &World<N>, side: Side, each: &mut dyn FnMut(Action, Packed<N>)) {
+        let end = &world.ends[side.index()];
+        if end.presence == Presence::Vanished {
+            return;
+        }
+        let mut call = |action: Action, act: &dyn Fn(&mut End) -> Effects| {
+            let mut next = *world;
+            let effects = act(next.end(side));
+            let incarnation = next.end(side).incarnation;
+            next.send(side, incarnation, &effects, self.in_flight);
+            if next != *world {
+                each(action, Packed::of(&next));
+            }
+        };
+        if self.may_open(end, side) {
+            call(Action::Open(side), &|end| self.open(end));
+        }
+        if self.may_listen(end, side) {
+            call(Action::Listen(side), &|end| end.tcb.listen());
+        }
+        if end.octets_left > 0 && matches!(end.tcb.state, State::Established | State::CloseWait) {
+            call(Action::Send(side), &|end| {
+                end.octets_left -= 1;
+                end.tcb.send(1)
+            });
+        }
+        if self.may_close(end) {
+            call(Action::Close(side), &|end| self.close(end));
+        }
+        if self.aborts && self.may_abort(end) {
+            call(Action::Abort(side), &|end| end.tcb.abort());
+        }
+        if self.vanishes == Some(side) {
+            call(Action::Vanish(side), &|end| {
+                end.tcb.state = State::Closed;
+                end.presence = Presence::Vanished;
+                Effects::default()
+            });
+        }
+    }
+
+    fn timers(&self, world: &World<N>, side: Side, each: &mut dyn FnMut(Action, Packed<N>)) {
+        let end = &world.ends[side.index()];
+        if end.presence == Presence::Vanished {
+            return;
+        }
+        for timer in self.timers_that_run(end) {
+            let mut next = *world;
+            let effects = next.end(side).tcb.timeout(timer);
+            next.send(side, end.incarnation, &effects, self.in_flight);
+            if next != *world {
+                each(Action::Timeout(side, timer), Packed::of(&next));
+            }
+        }
+    }
+
+    fn network(&self, world: &World<N>, each: &mut dyn FnMut(Action, Packed<N>)) {
+        let mut last = None;
+        for (at, under_way) in world.under_way.iter().enumerate() {
+            let Some(under_way) = under_way else { break };
+            // Of equal segments one stands for all.
+            if last.replace(*under_way) == Some(*under_way) {
+                continue;
+            }
+            let place = Place(at as u8);
+            each(Action::Deliver(place), Packed::of(&self.delivered(world, place)));
+            if self.loses {
+                let mut next = *world;
+                next.take(place);
+                each(Action::Lose(place), Packed::of(&next));
+            }
+            let has_room = world.under_way[..self.in_flight].iter().any(Option::is_none);
+            if self.doubles && has_room {
+                let mut next = *world;
+                if let Some(free) = next.under_way.iter_mut().find(|slot| slot.is_none()) {
+                    *free = Some(*under_way);
+                }
+                next.sort();
+                each(Action::Double(place), Packed::of(&next));
+            }
+        }
+    }
+
+    fn delivered(&self, world: &World<N>, place: Place) -> World<N> {
+        let mut next = *world;
+        let Some(under_way) = next.take(place) else { return next };
+        let end = next.end(under_way.to);
+        if end.presence == Presence::Vanished {
+            return next;
+        }
+        let before = end.tcb.state;
+        let effects = end.tcb.arrive(&under_way.segment(), self.iss(end), &self.profile);
+        if self.reads {
+            end.tcb.read();
+        }
+        let opened = matches!(before, State::Listen | State::TimeWait)
+            && end.tcb.state == State::SynReceived;
+        if opened {
+            end.incarnation = under_way.incarnation;
+            end.octets_left = self.octets;
+        }
+        // Who has no connection answers in the name of the one that was meant.
+        let nobody = matches!(before, State::Closed | State::Listen) && !opened;
+        let incarnation = if nobody { under_way.incarnation } else { end.incarnation };
+        next.send(under_way.to, incarnation, &effects, self.in_flight);
+        next
+    }
+}
+
+impl UnderWay {
+    fn new(to: Side, incarnation: u8, segment: &Segment) -> Self {
+        Self { to, incarnation, number: packed::number(segment) }
+    }
+
+    /// The segment.
+    pub fn segment(&self) -> Segment {
+        packed::segment(self.number)
+    }
+}
+
+#[cfg(test)]
+mod tests;

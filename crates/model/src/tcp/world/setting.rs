@@ -1,0 +1,175 @@
+//! What can happen in a world: how it begins, what programs do, what the network does, which timers run.
+
+use super::{End, Presence, Side, World};
+use crate::state::State;
+use crate::tcp::profile::Profile;
+use crate::tcp::seq::SeqNumber;
+use crate::tcp::tcb::{Effects, Tcb, Timer};
+
+/// What can happen, with at most `N` segments under way.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting<const N: usize> {
+    /// How the ends behave.
+    pub profile: Profile,
+    /// How it begins.
+    pub start: Start,
+    /// How many segments are under way at most; more are lost.
+    pub in_flight: usize,
+    /// How many octets each program writes at most.
+    pub octets: u32,
+    /// How programs end their side.
+    pub closing: Closing,
+    /// Whether programs read at once.
+    pub reads: bool,
+    /// Whether programs abort.
+    pub aborts: bool,
+    /// Whether segments are lost.
+    pub loses: bool,
+    /// Whether segments are doubled.
+    pub doubles: bool,
+    /// Whether retransmission is given up.
+    pub gives_up: bool,
+    /// Which host may vanish.
+    pub vanishes: Option<Side>,
+    /// How often a connection is opened at most.
+    pub incarnations: u8,
+    /// How the initial sequence numbers of a new incarnation are chosen.
+    pub initial: Initial,
+}
+
+/// How a world begins.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Start {
+    /// With a connection.
+    Established,
+    /// Without: A opens, B listens.
+    Closed,
+}
+
+/// How programs end their side.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Closing {
+    /// They write no more and go on reading (`shutdown`).
+    HalfClose,
+    /// They neither write nor read any more (`close`).
+    FullClose,
+}
+
+/// How the initial sequence numbers of a new incarnation are chosen.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Initial {
+    /// The same as before: the worst case.
+    Same,
+    /// Beyond everything the one before has used.
+    Rising,
+}
+
+impl<const N: usize> Setting<N> {
+    /// An established connection on a network that loses, doubles and reorders; programs end their side when they like.
+    pub const BASIC: Self = Self {
+        profile: Profile::RFC_9293,
+        start: Start::Established,
+        in_flight: N,
+        octets: 0,
+        closing: Closing::HalfClose,
+        reads: true,
+        aborts: false,
+        loses: true,
+        doubles: true,
+        gives_up: false,
+        vanishes: None,
+        incarnations: 1,
+        initial: Initial::Same,
+    };
+
+    pub(super) fn first(&self) -> World<N> {
+        let iss = [SeqNumber(FIRST); 2];
+        let tcbs = match self.start {
+            Start::Established => Tcb::pair(iss, WINDOW),
+            Start::Closed => [Tcb::closed(WINDOW); 2],
+        };
+        let incarnation = match self.start {
+            Start::Established => 1,
+            Start::Closed => 0,
+        };
+        let presence = Presence::Here;
+        let ends = tcbs.map(|tcb| End { tcb, octets_left: self.octets, incarnation, presence });
+        World { ends, under_way: [None; N] }
+    }
+
+    pub(super) fn may_open(&self, end: &End, side: Side) -> bool {
+        side == Side::A && end.tcb.state == State::Closed && end.incarnation < self.incarnations
+    }
+
+    pub(super) fn may_listen(&self, end: &End, side: Side) -> bool {
+        side == Side::B && end.tcb.state == State::Closed && end.incarnation < self.incarnations
+    }
+
+    pub(super) fn may_close(&self, end: &End) -> bool {
+        match end.tcb.state {
+            State::SynReceived | State::Established | State::CloseWait => true,
+            State::SynSent => self.start == Start::Closed,
+            State::Listen
+            | State::FinWait1
+            | State::FinWait2
+            | State::Closing
+            | State::LastAck
+            | State::TimeWait
+            | State::Closed => false,
+        }
+    }
+
+    /// A program can abort what it holds; what it has closed is the kernel's alone.
+    pub(super) fn may_abort(&self, end: &End) -> bool {
+        match end.tcb.state {
+            State::SynSent
+            | State::SynReceived
+            | State::Established
+            | State::FinWait1
+            | State::FinWait2
+            | State::CloseWait
+            | State::Closing
+            | State::LastAck => self.closing == Closing::HalfClose || !end.tcb.is_orphan(),
+            State::Listen | State::TimeWait | State::Closed => false,
+        }
+    }
+
+    pub(super) fn open(&self, end: &mut End) -> Effects {
+        end.incarnation += 1;
+        end.octets_left = self.octets;
+        let iss = self.iss(end);
+        end.tcb.open(iss)
+    }
+
+    pub(super) fn close(&self, end: &mut End) -> Effects {
+        match self.closing {
+            Closing::HalfClose => end.tcb.shutdown(),
+            Closing::FullClose => end.tcb.close(&self.profile),
+        }
+    }
+
+    /// The number a new connection of this end would begin with.
+    pub(super) fn iss(&self, end: &End) -> SeqNumber {
+        match self.initial {
+            Initial::Same => SeqNumber(FIRST),
+            Initial::Rising => SeqNumber(FIRST + u32::from(end.incarnation) * STRIDE),
+        }
+    }
+
+    pub(super) fn timers_that_run(&self, end: &End) -> impl Iterator<Item = Timer> {
+        let timers = [Timer::Retransmit, Timer::GiveUp, Timer::FinWait2, Timer::TimeWait];
+        let profile = self.profile;
+        let gives_up = self.gives_up;
+        let tcb = end.tcb;
+        timers.into_iter().filter(move |timer| {
+            (*timer != Timer::GiveUp || gives_up) && tcb.wants(*timer, &profile)
+        })
+    }
+}
+
+/// The first number of a first incarnation.
+const FIRST: u32 = 0;
+/// More numbers than an incarnation uses: SYN, octets, FIN.
+const STRIDE: u32 = 8;
+/// As in real life larger than what is under way, and small enough that numbers lie outside of it.
+pub(super) const WINDOW: u32 = 4;
