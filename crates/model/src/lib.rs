@@ -24,4 +24,5 @@ pub mod stop;
 pub mod tcp;
 pub mod transport;
 pub mod truth;
+pub mod waiting;
 pub mod why;
