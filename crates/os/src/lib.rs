@@ -11,15 +11,18 @@ pub mod bound;
 pub mod error;
 pub mod holders;
 pub mod host;
+pub mod interrupt;
 pub mod namespace;
 pub mod netlink;
 pub mod options;
 pub mod process;
+pub mod reach;
 pub mod sock_diag;
 pub mod supervisor;
 pub mod trial;
 pub mod tun;
 pub mod usage;
+pub mod watch;
 
 mod sys;
 

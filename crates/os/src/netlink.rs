@@ -3,7 +3,7 @@
 //! Parsing is a pure function over bytes and survives any input; it knows nothing of what the payloads mean.
 
 use crate::{Error, Result, sys};
-use rustix::fd::OwnedFd;
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::net::{self, AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink};
 use std::fmt;
@@ -113,6 +113,23 @@ impl Netlink {
         Ok(answers.into_iter().flatten().collect())
     }
 
+    /// Gives the socket an address of its own. Without one it gets no multicast message: the kernel takes it for the
+    /// sender, whose address is 0 as well (`do_one_broadcast`).
+    pub fn bind(&self) -> Result<()> {
+        net::bind(&self.socket, &netlink::SocketAddrNetlink::new(0, 0))
+            .map_err(|cause| Error::new("bind", self.channel.to_string(), cause))
+    }
+
+    /// Drops one datagram that has come, without waiting for any. False when there was none.
+    pub fn discard(&mut self) -> Result<bool> {
+        match net::recv(&self.socket, &mut self.buffer[..], RecvFlags::DONTWAIT) {
+            // The kernel had to drop some for want of room: something came.
+            Ok(_) | Err(Errno::NOBUFS | Errno::INTR) => Ok(true),
+            Err(Errno::AGAIN) => Ok(false),
+            Err(cause) => Err(Error::new("receive", "a netlink message", cause)),
+        }
+    }
+
     fn send(&self, datagram: &[u8]) -> Result<()> {
         let kernel = netlink::SocketAddrNetlink::new(0, 0);
         net::sendto(&self.socket, datagram, SendFlags::empty(), &kernel)
@@ -131,6 +148,12 @@ impl Netlink {
                 Err(cause) => return Err(Error::new("receive", "a netlink reply", cause)),
             }
         }
+    }
+}
+
+impl AsFd for Netlink {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
     }
 }
 

@@ -4,6 +4,7 @@
 
 pub(crate) mod namespace;
 pub(crate) mod process;
+pub(crate) mod signal;
 pub(crate) mod tun;
 pub(crate) mod usage;
 
@@ -77,6 +78,32 @@ pub(crate) fn unshare_network() -> io::Result<()> {
 #[cfg(test)]
 pub(crate) fn set_defer_accept(socket: &impl AsFd, seconds: i32) -> io::Result<()> {
     set_option(socket, libc::IPPROTO_TCP, libc::TCP_DEFER_ACCEPT, &seconds.to_ne_bytes())
+}
+
+/// `SO_ATTACH_FILTER`: lets a socket receive only what a classic BPF program returns more than 0 for.
+pub(crate) fn attach_filter(
+    socket: &impl AsFd,
+    program: &mut [libc::sock_filter],
+) -> io::Result<()> {
+    let program =
+        libc::sock_fprog { len: program.len() as libc::c_ushort, filter: program.as_mut_ptr() };
+    // SAFETY: the kernel copies the program, which outlives the call; the descriptor is borrowed open.
+    #[expect(unsafe_code, reason = "this option has no safe wrapper")]
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_fd().as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_ATTACH_FILTER,
+            (&raw const program).cast(),
+            size_of::<libc::sock_fprog>() as libc::socklen_t,
+        )
+    };
+    checked(i64::from(result))
+}
+
+/// `NETLINK_ADD_MEMBERSHIP`.
+pub(crate) fn join_netlink_group(socket: &impl AsFd, group: u32) -> io::Result<()> {
+    set_option(socket, libc::SOL_NETLINK, libc::NETLINK_ADD_MEMBERSHIP, &group.to_ne_bytes())
 }
 
 fn set_option(socket: &impl AsFd, level: i32, name: i32, value: &[u8]) -> io::Result<()> {

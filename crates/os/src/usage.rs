@@ -1,4 +1,4 @@
-//! What a child process used, known once it has ended. For benchmarks.
+//! What a process used: this one so far, and a child once it has ended.
 
 use crate::{Error, Result, sys};
 use std::os::unix::process::ExitStatusExt;
@@ -13,6 +13,13 @@ pub struct Usage {
     /// The most memory it had resident at once (`ru_maxrss`), in KiB. Counts that of the process which started it, as
     /// far as that was more.
     pub peak_kib: u64,
+}
+
+/// The processor time that the calling process has used, all of its threads together.
+pub fn own_cpu() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
+    Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or_default())
 }
 
 /// Waits for the child to end.

@@ -151,7 +151,7 @@ fn object(socket: &Socket) -> String {
 }
 
 /// `struct inet_diag_req_v2`: the socket by its addresses, its interface and its cookie.
-fn request(socket: &Socket) -> Vec<u8> {
+pub(crate) fn request(socket: &Socket) -> Vec<u8> {
     let family = match socket.family {
         Family::V4 => AF_INET,
         Family::V6 => AF_INET6,

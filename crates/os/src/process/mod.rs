@@ -5,10 +5,12 @@
 
 mod cgroup;
 mod handle;
+mod program;
 mod status;
 
 pub use cgroup::{cgroup_path, parse_cgroup, parse_group, service_of_path};
 pub use handle::{Ended, Handle};
+pub use program::find_program;
 pub use status::{Credentials, Stat, parse_credentials, parse_stat};
 
 use crate::{Error, Result, supervisor, sys};

@@ -2,10 +2,14 @@
 //!
 //! Any user sees every socket of the namespace. Bound sockets that do not listen appear since Linux 6.8 only.
 
+mod destroyed;
 mod filter;
+mod presence;
 mod record;
 
+pub use destroyed::{Destroyed, News};
 pub use filter::{Detail, Filter, States};
+pub use presence::{Presence, Sentry};
 pub use record::{Malformed, decode};
 
 use crate::netlink::{Channel, Consistency, Netlink};
