@@ -122,7 +122,8 @@ fn addresses(place: &Place, bind: &BindArgs, host: &Host) -> Vec<IpAddr> {
     }
 }
 
-fn device(name: Option<&str>, host: &Host) -> Result<Option<InterfaceIndex>, Error> {
+/// The interface of that name.
+pub fn device(name: Option<&str>, host: &Host) -> Result<Option<InterfaceIndex>, Error> {
     let Some(name) = name else { return Ok(None) };
     host.interface_named(name).map(Some).ok_or_else(|| {
         let known: Vec<&str> = host.interfaces.iter().map(|i| i.name.as_str()).collect();

@@ -11,6 +11,10 @@ pub enum Exit {
     Partly = 3,
     /// The question or the environment was at fault; nothing was changed.
     Error = 2,
+    /// The time was over first.
+    TimedOut = 124,
+    /// Somebody interrupted it.
+    Interrupted = 130,
 }
 
 impl Exit {
@@ -26,7 +30,9 @@ impl Exit {
             Self::Yes => 0,
             Self::No => 1,
             Self::Partly => 2,
-            Self::Error => 3,
+            Self::TimedOut => 3,
+            Self::Error => 4,
+            Self::Interrupted => 5,
         };
         if rank(other) > rank(self) { other } else { self }
     }
@@ -35,10 +41,12 @@ impl Exit {
 /// The table, as the help and the man page print it.
 pub const TABLE: &str = "\
 Exit codes:
-  0  yes: the address can be bound, the connection can be made, no problem found,
-     what was to be done is done
-  1  no: it is in use or refused, or a problem was found; nothing was done, or it
-     did not help
-  2  the question or the environment is at fault; nothing was changed
-  3  undecided, or partly: some of what was asked succeeds and some does not
+  0    yes: the address can be bound, the connection can be made, no problem found,
+       what was to be done is done
+  1    no: it is in use or refused, or a problem was found; nothing was done, or it
+       did not help
+  2    the question or the environment is at fault; nothing was changed
+  3    undecided, or partly: some of what was asked succeeds and some does not
+  124  the time of --timeout was over first
+  130  interrupted
 Of several addresses, the worst.";

@@ -14,6 +14,7 @@ pub mod gather;
 pub mod like;
 pub mod report;
 pub mod typed;
+pub mod waiting;
 
 use args::{Cli, OutputArgs, Verb, WhyArgs};
 use clap::{ColorChoice, CommandFactory};
@@ -31,6 +32,7 @@ pub fn run(cli: Cli) -> Result<Exit, Error> {
         Some(Verb::Why(args)) => why(&args),
         Some(Verb::Free(args)) => in_color(&args.output, || commands::free::run(&args)),
         Some(Verb::Close(args)) => in_color(&args.output, || commands::close::run(&args)),
+        Some(Verb::Wait(args)) => in_color(&args.output, || commands::wait::run(&args)),
         None => why(&cli.why),
     }
 }

@@ -5,10 +5,12 @@
 mod close;
 pub mod duration;
 mod free;
+mod wait;
 mod why;
 
 pub use close::{CloseArgs, FilterArgs, YesArgs};
 pub use free::{ConsentArgs, FreeArgs, GuardArgs};
+pub use wait::{Until, WaitArgs};
 pub use why::{FileArgs, WhyArgs};
 
 use crate::exit;
@@ -42,6 +44,9 @@ pub enum Verb {
     /// End connections that nobody asks about by a port: by state, end, holder or idleness.
     #[command(after_help = exit::TABLE)]
     Close(CloseArgs),
+    /// Wait until an address can be bound, or somebody is there, then run a command.
+    #[command(after_help = exit::TABLE)]
+    Wait(WaitArgs),
 }
 
 /// The options of the socket that would be bound.

@@ -4,6 +4,7 @@ pub mod close;
 pub mod connect;
 pub mod free;
 pub mod overview;
+pub mod wait;
 pub mod why;
 
 use crate::address::{self, Target};

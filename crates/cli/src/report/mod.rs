@@ -2,6 +2,7 @@
 
 pub mod close;
 pub mod connect;
+pub mod countdown;
 pub mod explanation;
 pub mod free;
 pub mod json;
@@ -10,3 +11,4 @@ pub mod page;
 pub mod phrase;
 pub mod plan;
 mod remedies;
+pub mod wait;
