@@ -6,6 +6,7 @@
 mod crowd;
 mod race;
 mod table;
+pub(crate) mod wait;
 pub(crate) mod why;
 
 use crate::step::{self, Failure};
@@ -16,6 +17,7 @@ use std::path::PathBuf;
 struct Programs {
     lastack: PathBuf,
     crowd: PathBuf,
+    holder: PathBuf,
 }
 
 impl Programs {
@@ -26,6 +28,10 @@ impl Programs {
             step::run(step::cargo().args(arguments).current_dir(&workspace.root))?;
         }
         let folder = workspace.target.join("release");
-        Ok(Self { lastack: folder.join("lastack"), crowd: folder.join("crowd") })
+        Ok(Self {
+            lastack: folder.join("lastack"),
+            crowd: folder.join("crowd"),
+            holder: folder.join("holder"),
+        })
     }
 }
