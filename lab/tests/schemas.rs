@@ -13,13 +13,17 @@ use std::fs;
 use std::path::Path;
 
 /// Every question, and the schema of what it answers.
-const QUESTIONS: [(&str, &str); 8] = [
+const QUESTIONS: [(&str, &str); 12] = [
     ("lastack why 8080 --json", "why.v1"),
     ("lastack why 127.0.0.1:8080 --reuse-address --json", "why.v1"),
     ("lastack why [::]:8080 --v6only --uid 1 --no-trial-bind --json", "why.v1"),
     ("lastack why 192.0.2.1:80 udp/8080 --json", "why.v1"),
     ("lastack why --connect 127.0.0.1:5432 --sample 1ms --json", "connect.v1"),
     ("lastack why --connect 127.0.0.1:300 --from 127.0.0.1:1010 --json", "connect.v1"),
+    ("lastack wait 8080 --timeout 0 --json", "wait.v1"),
+    ("lastack wait 192.0.2.1:80 --json", "wait.v1"),
+    ("lastack wait 8080 --until listening --timeout 0 --json", "wait.v1"),
+    ("lastack wait 8080 --until connectable --timeout 0 --json", "wait.v1"),
     ("lastack --json", "overview.v1"),
     (
         "lastack why 8080 --save-facts /mnt/facts >/mnt/answer; tr -d '\\n' </mnt/facts; echo",
@@ -51,7 +55,7 @@ fn json_answers_in_every_scenario_follow_their_schemas() {
             );
         }
     }
-    assert_eq!(seen.len(), 4, "some schemas were never met: {seen:?}");
+    assert_eq!(seen.len(), 5, "some schemas were never met: {seen:?}");
     assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
 }
 

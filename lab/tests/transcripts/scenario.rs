@@ -21,6 +21,11 @@ const SCENARIOS: &[Scenario] = &[
                 await 'state listening sport = :8080'",
     },
     Scenario {
+        name: "server-leaves-8080",
+        setup: "timeout 2 python3 -m http.server --bind 0.0.0.0 8080 >/dev/null 2>&1 &\n\
+                await 'state listening sport = :8080'",
+    },
+    Scenario {
         name: "dual-stack-8080",
         setup: "python3 -m http.server --bind :: 8080 >/dev/null 2>&1 &\n\
                 await 'state listening sport = :8080'",
