@@ -41,10 +41,10 @@ impl Exit {
 /// The table, as the help and the man page print it.
 pub const TABLE: &str = "\
 Exit codes:
-  0    yes: the address can be bound, the connection can be made, no problem found,
-       what was to be done is done
-  1    no: it is in use or refused, or a problem was found; nothing was done, or it
-       did not help
+  0    yes: the address can be bound, the connection can be made, no problem
+       found, what was to be done is done
+  1    no: it is in use or refused, or a problem was found; nothing was done, or
+       it did not help
   2    the question or the environment is at fault; nothing was changed
   3    undecided, or partly: some of what was asked succeeds and some does not
   124  the time of --timeout was over first

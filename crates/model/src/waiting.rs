@@ -157,7 +157,7 @@ impl Occasion {
     /// The least time between two explanations, of which the last one cost so much.
     pub fn pause(self, cost: Duration) -> Duration {
         match self {
-            Self::Changed => (cost * 100).max(Duration::from_millis(100)),
+            Self::Changed => (cost * 200).max(Duration::from_millis(100)),
             Self::Routine => (cost * 400).max(Duration::from_secs(10)),
         }
     }

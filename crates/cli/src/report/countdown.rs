@@ -67,33 +67,43 @@ impl Drop for Countdown {
 
 /// The text, no wider than so many columns: what matters least is left out first.
 fn line(head: &str, progress: &Progress<'_>, left: Option<Duration>, width: usize) -> String {
-    let (what, clock) = match progress.picture {
+    let Standing { what, holder, time, clock } = match progress.picture {
         Some((explanation, age)) => standing(explanation, age, progress.waited),
-        None => (so_far(progress.waited), None),
+        None => Standing { time: so_far(progress.waited), ..Standing::default() },
     };
-    let clock = clock.map(|clock| format!(", at {clock}")).unwrap_or_default();
+    let (joint, comma) = match (progress.picture, what.is_empty()) {
+        (None, _) => (", ", ""),
+        (Some(_), true) => (": ", ""),
+        (Some(_), false) => (": ", ", "),
+    };
     let end = left.map(|left| format!("; gives up in {}", whole(left))).unwrap_or_default();
-    let joint = if progress.picture.is_some() { ": " } else { ", " };
     let forms = [
-        format!("waiting for {head}{joint}{what}{clock}{end}"),
-        format!("{head}{joint}{what}{clock}{end}"),
-        format!("{head}{joint}{what}{clock}"),
-        format!("{head}{joint}{what}"),
-        what,
+        format!("waiting for {head}{joint}{what}{holder}{comma}{time}{clock}{end}"),
+        format!("{head}{joint}{what}{holder}{comma}{time}{clock}{end}"),
+        format!("{head}{joint}{what}{holder}{comma}{time}{clock}"),
+        format!("{head}{joint}{what}{comma}{time}{clock}"),
+        format!("{head}{joint}{what}{comma}{time}"),
+        format!("{what}{comma}{time}"),
+        time,
     ];
     let fits = |text: &&String| text.chars().count() <= width;
-    let text = forms.iter().find(fits).unwrap_or(&forms[4]);
+    let text = forms.iter().find(fits).unwrap_or(&forms[6]);
     text.chars().take(width).map(|c| if c.is_control() { '?' } else { c }).collect()
 }
 
-/// What stands in the way, for how long, and when by the clock that ends.
-fn standing(
-    explanation: &Explanation,
-    age: Duration,
-    waited: Duration,
-) -> (String, Option<String>) {
+/// What stands in the way, whose it is, for how long, and when by the clock that ends.
+#[derive(Default)]
+struct Standing {
+    what: String,
+    holder: String,
+    time: String,
+    clock: String,
+}
+
+fn standing(explanation: &Explanation, age: Duration, waited: Duration) -> Standing {
     let Some(conflict) = explanation.conflicts.first() else {
-        return (format!("refused, {}", so_far(waited)), None);
+        let time = so_far(waited);
+        return Standing { what: "refused".into(), time, ..Standing::default() };
     };
     let state = conflict.sockets.example.state;
     let what = match conflict.sockets.count {
@@ -104,15 +114,18 @@ fn standing(
         Outlook::Timed(least) if age < least => {
             let end =
                 explanation.taken_at_ms + u64::try_from(least.as_millis()).unwrap_or_default();
-            (format!("{what}, {} left", whole(least.saturating_sub(age))), Some(phrase::clock(end)))
+            let time = format!("{} left", whole(least.saturating_sub(age)));
+            let clock = format!(", at {}", phrase::clock(end));
+            Standing { what, time, clock, ..Standing::default() }
         }
-        Outlook::Timed(_) => (format!("{what}, ends any moment"), None),
+        Outlook::Timed(_) => {
+            Standing { what, time: "ends any moment".into(), ..Standing::default() }
+        }
         Outlook::Held | Outlook::Announced | Outlook::Unknown => {
-            let who = conflict
-                .holders
-                .first()
-                .map(|holder| format!(" of {} (pid {})", holder.process.name, holder.process.pid));
-            (format!("{what}{}, {}", who.unwrap_or_default(), so_far(waited)), None)
+            let process = conflict.holders.first().map(|holder| &holder.process);
+            let holder = process.map(|it| format!(" of {} (pid {})", it.name, it.pid));
+            let holder = holder.unwrap_or_default();
+            Standing { what, holder, time: so_far(waited), ..Standing::default() }
         }
     }
 }

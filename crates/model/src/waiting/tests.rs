@@ -136,7 +136,7 @@ fn what_was_saved_is_spent_near_the_end() {
 #[test]
 fn crowds_are_explained_seldom() {
     let crowd = Duration::from_millis(60);
-    assert_eq!(Occasion::Changed.pause(crowd), SECOND * 6);
+    assert_eq!(Occasion::Changed.pause(crowd), SECOND * 12);
     assert_eq!(Occasion::Routine.pause(crowd), SECOND * 24);
     assert_eq!(Occasion::Changed.pause(Duration::ZERO), Duration::from_millis(100));
 }
