@@ -2,7 +2,7 @@
 //!
 //! Parsing asks nothing of the system except the two things only it knows: what a service name and a host name mean.
 
-use lastack_model::facts::Transport;
+use lastack_model::facts::{Host, Transport};
 use lastack_model::ids::Port;
 use lastack_model::selection::End;
 use std::net::{IpAddr, Ipv6Addr, ToSocketAddrs};
@@ -40,21 +40,27 @@ pub fn parse(asked: &str) -> Result<Target, String> {
     Ok(Target { asked: asked.to_owned(), transport, place, port })
 }
 
-/// Reads one end of connections: an address, a port, or both.
-pub fn parse_end(text: &str) -> Result<End, String> {
-    if let Ok(ip) = text.trim_matches(['[', ']']).parse() {
-        return Ok(End { addresses: vec![ip], port: None });
+/// Reads one end of connections on that host: an address, a port, or both.
+pub fn parse_end(text: &str, host: &Host) -> Result<End, String> {
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    if let Ok(ip) = bare.parse() {
+        return Ok(End { addresses: vec![ip], ..End::default() });
     }
     let target = parse(text)?;
     if target.transport != Transport::Tcp {
         return Err(format!("{text:?}: only TCP connections can be closed"));
     }
-    let addresses = match target.place {
-        Place::Anywhere => Vec::new(),
-        Place::At(addresses) => addresses,
-        Place::OnInterface(address, _) => vec![IpAddr::V6(address)],
-    };
-    Ok(End { addresses, port: Some(target.port) })
+    let port = Some(target.port);
+    Ok(match target.place {
+        Place::Anywhere => End { port, ..End::default() },
+        Place::At(addresses) => End { addresses, port, interface: None },
+        Place::OnInterface(address, name) => {
+            let index = host.interface_named(&name);
+            let index =
+                index.ok_or_else(|| format!("{text:?}: no interface is called {name:?}"))?;
+            End { addresses: vec![IpAddr::V6(address)], port, interface: Some(index) }
+        }
+    })
 }
 
 fn transport(asked: &str) -> Result<(Transport, &str), String> {
@@ -188,6 +194,29 @@ mod tests {
             ("", "port is missing"),
         ] {
             let why = parse(text).expect_err(text);
+            assert!(why.contains(says), "{text:?} says {why:?}, not {says:?}");
+        }
+    }
+
+    #[test]
+    fn an_end_is_an_address_a_port_or_both() {
+        let host = Host::default();
+        let end = |text: &str| parse_end(text, &host).unwrap_or_else(|why| panic!("{text}: {why}"));
+        let ip: IpAddr = "2001:db8::7".parse().expect("an address");
+        for text in ["2001:db8::7", "[2001:db8::7]"] {
+            assert_eq!(end(text), End { addresses: vec![ip], ..End::default() }, "{text}");
+        }
+        assert_eq!(end(":443"), End { port: Some(Port(443)), ..End::default() });
+        let both = End { addresses: vec![ip], port: Some(Port(443)), interface: None };
+        assert_eq!(end("[2001:db8::7]:443"), both);
+        for (text, says) in [
+            ("udp/53", "only TCP"),
+            ("udp/10.0.0.7:53", "only TCP"),
+            ("[fe80::1%nowhere0]:80", "nowhere0"),
+            ("[10.0.0.7", "not closed"),
+            ("", "port is missing"),
+        ] {
+            let why = parse_end(text, &host).expect_err(text);
             assert!(why.contains(says), "{text:?} says {why:?}, not {says:?}");
         }
     }

@@ -95,11 +95,19 @@ fn ask_kernel(request: &Request, binder: Binder) -> TrialOutcome {
 
 /// Finds who holds the sockets and reads the options that only a holder's descriptor shows.
 fn find_holders(inodes: Vec<Inode>, facts: &mut Facts) {
+    search_holders(inodes, facts, read_options);
+}
+
+fn search_holders(
+    inodes: Vec<Inode>,
+    facts: &mut Facts,
+    learn: impl Fn(Inode, &[Holder], &mut Facts),
+) {
     match holders::find(&inodes) {
         Ok(search) => {
             facts.unseen.extend(search.unseen);
             for inode in &inodes {
-                read_options(*inode, &search.holders, facts);
+                learn(*inode, &search.holders, facts);
             }
             facts.holders.extend(search.holders);
             name_services(&inodes, facts);
@@ -113,12 +121,12 @@ fn find_holders(inodes: Vec<Inode>, facts: &mut Facts) {
     facts.holders_sought.extend(inodes);
 }
 
-/// Finds who holds any of the sockets, of alike ones of some.
+/// Finds everybody who holds any of the sockets. Their options are not read: no bind is asked about.
 pub fn find_all_holders(facts: &mut Facts) {
     let groups = facts.sockets.groups().iter();
     let inodes = groups.flat_map(|group| group.inodes.iter().copied()).collect::<Vec<_>>();
     if !inodes.is_empty() {
-        find_holders(inodes, facts);
+        search_holders(inodes, facts, |_, _, _| {});
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::{GuardArgs, OutputArgs, duration};
 use clap::Args;
+use lastack_model::selection;
 use lastack_model::state::State;
 use std::time::Duration;
 
@@ -42,8 +43,8 @@ pub struct FilterArgs {
     /// Held by this process.
     #[arg(long, value_name = "PID")]
     pub pid: Option<u32>,
-    /// On which nothing has moved for so long: no data, no acknowledgement (10m, 30s).
-    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    /// On which nothing has moved for so long: no data, no acknowledgement (30s, 10m, 2h, 7d).
+    #[arg(long, value_name = "TIME", value_parser = duration::parse_age)]
     pub idle: Option<Duration>,
 }
 
@@ -58,14 +59,30 @@ pub struct YesArgs {
     pub yes: bool,
 }
 
-/// A state by its standard name, in any case, with `-` or `_`.
+/// A state by its standard name, in any case, with `-` or `_`; or as `ss` calls it.
 fn parse_state(text: &str) -> Result<State, String> {
     let wanted = text.to_ascii_uppercase().replace('-', "_");
-    let connected =
-        || State::ALL.into_iter().filter(|s| !matches!(s, State::Listen | State::Closed));
-    connected().find(|state| state.name() == wanted).ok_or_else(|| {
-        let known: Vec<String> =
-            connected().map(|s| s.name().to_ascii_lowercase().replace('_', "-")).collect();
+    let is_called = |state: &State| state.name() == wanted || abbreviation(*state) == wanted;
+    selection::STATES.into_iter().find(is_called).ok_or_else(|| {
+        let typed = |state: State| state.name().to_ascii_lowercase().replace('_', "-");
+        let known: Vec<String> = selection::STATES.into_iter().map(typed).collect();
         format!("no state of a connection (there are: {})", known.join(", "))
     })
+}
+
+/// The name that `ss` has for it, where that is another.
+const fn abbreviation(state: State) -> &'static str {
+    match state {
+        State::SynReceived => "SYN_RECV",
+        State::Established => "ESTAB",
+        State::Listen
+        | State::SynSent
+        | State::FinWait1
+        | State::FinWait2
+        | State::CloseWait
+        | State::Closing
+        | State::LastAck
+        | State::TimeWait
+        | State::Closed => state.name(),
+    }
 }

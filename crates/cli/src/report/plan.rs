@@ -165,6 +165,10 @@ fn refused(refusal: &Refusal) -> String {
         Refusal::OtherUnit { process, wanted } => {
             format!("{} does not belong to {wanted:?} (--if-unit)", of(process))
         }
+        Refusal::HolderUnseen { wanted } => format!(
+            "no visible process holds a socket, so nothing shows that it is {wanted:?}'s \
+             (--if-command, --if-unit)"
+        ),
     }
 }
 

@@ -49,6 +49,11 @@ pub enum Refusal {
         /// The service that was named.
         wanted: String,
     },
+    /// No process is seen that holds the socket, so whose it is cannot be shown.
+    HolderUnseen {
+        /// What was to be in its command line, or the service that was named.
+        wanted: String,
+    },
 }
 
 impl Guard {
@@ -75,8 +80,14 @@ impl Guard {
     }
 
     /// Whether these sockets may be touched, whoever holds them. The kernel does not say whose a `TIME_WAIT` was; it
-    /// is nobody's any more.
+    /// is nobody's any more. What somebody holds who is not seen may be anybody's.
     pub(super) fn admits_socket(&self, conflict: &Conflict, actor: &Actor) -> Result<(), Refusal> {
+        if let Some(wanted) = self.command.as_ref().or(self.unit.as_ref())
+            && conflict.holders.is_empty()
+            && !conflict.role.is_unheld()
+        {
+            return Err(Refusal::HolderUnseen { wanted: wanted.clone() });
+        }
         match (self.own_only, conflict.sockets.example.uid) {
             (OwnOnly::Yes, Some(uid)) if uid != actor.uid => Err(Refusal::SocketNotMine(uid)),
             (OwnOnly::Yes | OwnOnly::No, _) => Ok(()),

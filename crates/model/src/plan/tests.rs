@@ -248,6 +248,19 @@ fn a_unit_is_named_with_or_without_its_ending() {
 }
 
 #[test]
+fn a_guard_refuses_what_somebody_unseen_holds_and_not_what_is_nobodys() {
+    let guard = Guard { command: Some("server".into()), ..Guard::default() };
+    let terms = Terms { guard, ..root() };
+    let held = explained(vec![held(State::Established, 1)], Vec::new());
+    assert!(matches!(
+        planned(&held, &terms).obstacles[..],
+        [Obstacle::Refused(Refusal::HolderUnseen { .. })]
+    ));
+    let waits = explained(vec![minisock(State::TimeWait, 9_000)], Vec::new());
+    assert_eq!(planned(&waits, &terms).obstacles, []);
+}
+
+#[test]
 fn a_program_that_came_after_the_plan_was_shown_is_not_stopped() {
     let before = explained(vec![held(State::Listen, 1)], vec![holder(1, process(SERVER))]);
     let mut terms = root();
