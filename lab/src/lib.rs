@@ -10,6 +10,7 @@
 
 pub mod link;
 pub mod namespace;
+pub mod other_explorer;
 pub mod owner;
 pub mod privilege;
 pub mod program;
