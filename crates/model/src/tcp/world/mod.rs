@@ -8,9 +8,9 @@ mod packed;
 mod setting;
 
 pub use packed::Packed;
-pub use setting::{Closing, Initial, Setting, Start};
+pub use setting::{Closing, Initial, Setting, Start, TimeWait, Waits};
 
-use super::segment::Segment;
+use super::segment::{Control, Segment};
 use super::tcb::{Effects, Tcb, Timer};
 use crate::explore::Space;
 use crate::state::State;
@@ -72,6 +72,17 @@ pub struct End {
     pub incarnation: u8,
     /// Whether the host is still there.
     pub presence: Presence,
+    /// Whether it has taken a segment of another connection for one of its own.
+    pub belief: Belief,
+}
+
+/// Whether an end took a segment of another connection between the same addresses and ports for one of its own.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Belief {
+    /// Never.
+    Sound,
+    /// It did: octets, an acknowledgement, an end or a reset that was not meant for it.
+    Deceived,
 }
 
 /// Whether a host is still there.
@@ -166,6 +177,10 @@ impl<const N: usize> Space for Setting<N> {
 
     fn successors(&self, state: &Packed<N>, each: &mut dyn FnMut(Action, Packed<N>)) {
         let world = state.unpacked(self);
+        // What follows from a deception says nothing more.
+        if world.ends.iter().any(|end| end.belief == Belief::Deceived) {
+            return;
+        }
         for side in Side::BOTH {
             self.calls(&world, side, each);
             self.timers(&world, side, each);
@@ -232,7 +247,7 @@ impl<const N: usize> Setting<N> {
         if end.presence == Presence::Vanished {
             return;
         }
-        for timer in self.timers_that_run(end) {
+        for timer in self.timers_that_run(world, side) {
             let mut next = *world;
             let effects = next.end(side).tcb.timeout(timer);
             next.send(side, end.incarnation, &effects, self.in_flight);
@@ -276,23 +291,35 @@ impl<const N: usize> Setting<N> {
         if end.presence == Presence::Vanished {
             return next;
         }
-        let before = end.tcb.state;
+        let before = end.tcb;
         let effects = end.tcb.arrive(&under_way.segment(), self.iss(end), &self.profile);
         if self.reads {
             end.tcb.read();
         }
-        let opened = matches!(before, State::Listen | State::TimeWait)
+        let opened = matches!(before.state, State::Listen | State::TimeWait)
             && end.tcb.state == State::SynReceived;
+        if is_moved(&before, &end.tcb) && under_way.incarnation < end.incarnation && !opened {
+            end.belief = Belief::Deceived;
+        }
+        self.wait_or_not(&before, end);
         if opened {
             end.incarnation = under_way.incarnation;
             end.octets_left = self.octets;
         }
-        // Who has no connection answers in the name of the one that was meant.
-        let nobody = matches!(before, State::Closed | State::Listen) && !opened;
-        let incarnation = if nobody { under_way.incarnation } else { end.incarnation };
+        // A reset that ends nothing here answers in the name of the connection that was meant.
+        let resets = effects.segments().any(|segment| segment.has(Control::RST));
+        let for_another = resets && before.state == end.tcb.state;
+        let incarnation = if for_another { under_way.incarnation } else { end.incarnation };
         next.send(under_way.to, incarnation, &effects, self.in_flight);
         next
     }
+}
+
+/// Whether a segment changed what an end knows of its connection.
+fn is_moved(before: &Tcb, after: &Tcb) -> bool {
+    before.state != State::Closed
+        && (before.state, before.rcv_nxt, before.snd_una)
+            != (after.state, after.rcv_nxt, after.snd_una)
 }
 
 impl UnderWay {

@@ -1,7 +1,7 @@
 //! A world in few words, so that millions of them can be kept. Nothing is lost: what is packed is unpacked the same.
 
 use super::setting::{Setting, WINDOW};
-use super::{End, Presence, Side, UnderWay, World};
+use super::{Belief, End, Presence, Side, UnderWay, World};
 use crate::state::State;
 use crate::tcp::segment::{Control, Segment};
 use crate::tcp::seq::SeqNumber;
@@ -43,6 +43,11 @@ impl<const N: usize> Packed<N> {
         }
     }
 
+    /// True when an end has taken a segment of another connection for one of its own.
+    pub const fn is_deceived(&self) -> bool {
+        (self.ends[0] | self.ends[1]) >> BELIEF & 1 == 1
+    }
+
     /// The states of both ends, without unpacking the rest.
     pub const fn states(&self) -> (State, State) {
         (STATES[(self.ends[0] & 15) as usize], STATES[(self.ends[1] & 15) as usize])
@@ -81,6 +86,7 @@ fn pack_end(end: &End) -> u64 {
         .put(end.octets_left, 3)
         .put(u32::from(end.incarnation), 3)
         .put(u32::from(end.presence == Presence::Vanished), 1)
+        .put(u32::from(end.belief == Belief::Deceived), 1)
         .0
 }
 
@@ -112,7 +118,8 @@ fn unpack_end(word: u64) -> End {
     let octets_left = bits.take(3);
     let incarnation = bits.take(3) as u8;
     let presence = if bits.take(1) == 1 { Presence::Vanished } else { Presence::Here };
-    End { tcb, octets_left, incarnation, presence }
+    let belief = if bits.take(1) == 1 { Belief::Deceived } else { Belief::Sound };
+    End { tcb, octets_left, incarnation, presence, belief }
 }
 
 fn pack_under_way(one: UnderWay) -> u32 {
@@ -151,6 +158,9 @@ pub(super) fn segment(number: u32) -> Segment {
 fn index_of(state: State) -> u32 {
     STATES.iter().position(|known| *known == state).unwrap_or(0) as u32
 }
+
+/// Where the mark of a deception stands in an end: after all that comes before it.
+const BELIEF: u32 = 4 + 3 + 5 * NUMBER + 3 + 3 + 3 + 1;
 
 /// Sequence numbers stay below this many bits: few incarnations, few octets.
 const NUMBER: u32 = 6;

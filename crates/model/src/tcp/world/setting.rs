@@ -1,6 +1,6 @@
 //! What can happen in a world: how it begins, what programs do, what the network does, which timers run.
 
-use super::{End, Presence, Side, World};
+use super::{Belief, End, Presence, Side, World};
 use crate::state::State;
 use crate::tcp::profile::Profile;
 use crate::tcp::seq::SeqNumber;
@@ -35,6 +35,30 @@ pub struct Setting<const N: usize> {
     pub incarnations: u8,
     /// How the initial sequence numbers of a new incarnation are chosen.
     pub initial: Initial,
+    /// When a wait may end.
+    pub time_wait: TimeWait,
+    /// Who waits after the last acknowledgement.
+    pub waits: Waits,
+}
+
+/// When the wait of `TIME_WAIT` may end. Time does not pass in a world; what its passing does is said instead.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum TimeWait {
+    /// Whenever it likes: as if it were skipped.
+    Any,
+    /// When no segment of its connection is under way any more, which is what twice the segment lifetime is for.
+    Drained,
+    /// And the peer has got the last acknowledgement: losses do not outlast it.
+    DrainedAndAcknowledged,
+}
+
+/// Who waits after the last acknowledgement.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Waits {
+    /// Who closed first, or at the same time (RFC 9293).
+    pub active: bool,
+    /// Who closed second.
+    pub passive: bool,
 }
 
 /// How a world begins.
@@ -80,6 +104,8 @@ impl<const N: usize> Setting<N> {
         vanishes: None,
         incarnations: 1,
         initial: Initial::Same,
+        time_wait: TimeWait::Any,
+        waits: Waits { active: true, passive: false },
     };
 
     pub(super) fn first(&self) -> World<N> {
@@ -93,7 +119,9 @@ impl<const N: usize> Setting<N> {
             Start::Closed => 0,
         };
         let presence = Presence::Here;
-        let ends = tcbs.map(|tcb| End { tcb, octets_left: self.octets, incarnation, presence });
+        let belief = Belief::Sound;
+        let octets_left = self.octets;
+        let ends = tcbs.map(|tcb| End { tcb, octets_left, incarnation, presence, belief });
         World { ends, under_way: [None; N] }
     }
 
@@ -156,14 +184,52 @@ impl<const N: usize> Setting<N> {
         }
     }
 
-    pub(super) fn timers_that_run(&self, end: &End) -> impl Iterator<Item = Timer> {
+    pub(super) fn timers_that_run(
+        &self,
+        world: &World<N>,
+        side: Side,
+    ) -> impl Iterator<Item = Timer> {
         let timers = [Timer::Retransmit, Timer::GiveUp, Timer::FinWait2, Timer::TimeWait];
+        let tcb = world.ends[side.index()].tcb;
         let profile = self.profile;
         let gives_up = self.gives_up;
-        let tcb = end.tcb;
+        let may_end = self.may_end_waiting(world, side);
         timers.into_iter().filter(move |timer| {
-            (*timer != Timer::GiveUp || gives_up) && tcb.wants(*timer, &profile)
+            let allowed = match timer {
+                Timer::GiveUp => gives_up,
+                Timer::TimeWait => may_end,
+                Timer::Retransmit | Timer::FinWait2 => true,
+            };
+            allowed && tcb.wants(*timer, &profile)
         })
+    }
+
+    fn may_end_waiting(&self, world: &World<N>, side: Side) -> bool {
+        let incarnation = world.ends[side.index()].incarnation;
+        let drained = || world.under_way().all(|segment| segment.incarnation != incarnation);
+        let peer = &world.ends[side.other().index()];
+        let acknowledged = || {
+            let waits = matches!(peer.tcb.state, State::LastAck | State::Closing);
+            !(waits && peer.incarnation == incarnation)
+        };
+        match self.time_wait {
+            TimeWait::Any => true,
+            TimeWait::Drained => drained(),
+            TimeWait::DrainedAndAcknowledged => drained() && acknowledged(),
+        }
+    }
+
+    /// Lets those wait who wait here, and no others.
+    pub(super) fn wait_or_not(&self, before: &Tcb, end: &mut End) {
+        let entered = end.tcb.state == State::TimeWait && before.state != State::TimeWait;
+        if entered && !self.waits.active {
+            end.tcb = Tcb { program: end.tcb.program, ..Tcb::closed(WINDOW) };
+        }
+        let left = before.state == State::LastAck && end.tcb.state == State::Closed;
+        let in_order = left && end.belief == Belief::Sound;
+        if in_order && self.waits.passive {
+            end.tcb = Tcb { state: State::TimeWait, snd_una: before.snd_nxt, ..*before };
+        }
     }
 }
 
