@@ -2,6 +2,8 @@
 //!
 //! `cargo xtask bench explore` runs it; the largest space is ours alone, for its time and memory.
 
+#![expect(clippy::cast_precision_loss, reason = "rates are printed to a few digits")]
+
 use lastack_lab::other_explorer::count_states;
 use lastack_model::explore::explore;
 use lastack_model::tcp::world::Setting;
