@@ -25,4 +25,5 @@ pub mod tcp;
 pub mod transport;
 pub mod truth;
 pub mod waiting;
+pub mod tune;
 pub mod why;

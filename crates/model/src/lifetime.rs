@@ -189,14 +189,20 @@ fn elapsed_at_timeout(interval: u64, sent: u32, first: u64) -> u64 {
     }
 }
 
-/// `tcp_model_timeout`: the sum of intervals that double up to the maximum.
 fn model_timeout_ms(limit: Limit) -> u64 {
-    let doublings = (RTO_MAX_MS / limit.base_ms).ilog2();
-    let retries = u32::from(limit.retries);
+    retransmission_ms(limit.retries.into(), limit.base_ms, RTO_MAX_MS)
+}
+
+/// `tcp_model_timeout`: the sum of so many intervals that double from the first up to the longest, and one more.
+pub const fn retransmission_ms(retries: u32, first_ms: u64, longest_ms: u64) -> u64 {
+    let doublings = match (longest_ms / first_ms).checked_ilog2() {
+        Some(doublings) => doublings,
+        None => 0,
+    };
     if retries <= doublings {
-        ((2 << retries) - 1) * limit.base_ms
+        ((2 << retries) - 1) * first_ms
     } else {
-        ((2 << doublings) - 1) * limit.base_ms + u64::from(retries - doublings) * RTO_MAX_MS
+        ((2 << doublings) - 1) * first_ms + (retries - doublings) as u64 * longest_ms
     }
 }
 
