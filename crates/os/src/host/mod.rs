@@ -1,8 +1,10 @@
 //! Settings, addresses and rights of the calling thread's namespace and user.
 
+mod counts;
 mod network;
 mod sysctl;
 
+pub use counts::counts;
 pub use network::{interfaces, ipv6_addresses, local_routes, source_toward};
 pub use sysctl::{parse_port_set, sysctls};
 
@@ -65,6 +67,18 @@ pub fn own_namespace() -> Result<NamespaceId> {
     Ok(NamespaceId(file.ino()))
 }
 
+/// What names this run of the kernel: another one after each start of the host.
+pub fn boot_id() -> Result<String> {
+    let text = fs::read_to_string(BOOT_ID).map_err(|cause| Error::new("read", BOOT_ID, cause))?;
+    Ok(text.trim().to_owned())
+}
+
+/// Whether the calling thread's network namespace is the one that the host starts with: the kernel shows the settings
+/// of the whole host in no other (`sysctl_ipv4_init` registers them for `init_net` alone).
+pub fn is_first_namespace() -> bool {
+    Path::new("/proc/sys/net/ipv4/tcp_mem").exists()
+}
+
 /// The wall clock, in milliseconds since the Unix epoch.
 pub fn now_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |passed| passed.as_millis() as u64)
@@ -83,6 +97,7 @@ fn parse_version(release: &str) -> KernelVersion {
     KernelVersion::new(numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default())
 }
 
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 const OWN_NAMESPACE: &str = "/proc/thread-self/ns/net";
 
 #[cfg(test)]
