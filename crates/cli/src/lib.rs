@@ -33,6 +33,7 @@ pub fn run(cli: Cli) -> Result<Exit, Error> {
         Some(Verb::Free(args)) => in_color(&args.output, || commands::free::run(&args)),
         Some(Verb::Close(args)) => in_color(&args.output, || commands::close::run(&args)),
         Some(Verb::Wait(args)) => in_color(&args.output, || commands::wait::run(&args)),
+        Some(Verb::Tune(args)) => in_color(&args.output, || commands::tune::run(&args)),
         None => why(&cli.why),
     }
 }

@@ -43,7 +43,7 @@ fn flags(bind: &BindArgs, change: OptionChange) -> Vec<String> {
 }
 
 /// As it must be written in a shell, where brackets and stars mean something.
-fn quoted(word: &str) -> String {
+pub fn quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,%@+=".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) {
         word.to_owned()

@@ -5,11 +5,13 @@
 mod close;
 pub mod duration;
 mod free;
+mod tune;
 mod wait;
 mod why;
 
 pub use close::{CloseArgs, FilterArgs, YesArgs};
 pub use free::{ConsentArgs, FreeArgs, GuardArgs};
+pub use tune::{Os, TuneArgs};
 pub use wait::{Until, WaitArgs};
 pub use why::{FileArgs, WhyArgs};
 
@@ -47,6 +49,9 @@ pub enum Verb {
     /// Wait until an address can be bound, or somebody is there, then run a command.
     #[command(after_help = exit::TABLE)]
     Wait(WaitArgs),
+    /// Show, explain and change the settings that touch how connections end.
+    #[command(after_help = tune::EXIT_CODES)]
+    Tune(TuneArgs),
 }
 
 /// The options of the socket that would be bound.

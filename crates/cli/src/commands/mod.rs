@@ -4,6 +4,7 @@ pub mod close;
 pub mod connect;
 pub mod free;
 pub mod overview;
+pub mod tune;
 pub mod wait;
 pub mod why;
 

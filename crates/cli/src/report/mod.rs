@@ -11,4 +11,5 @@ pub mod page;
 pub mod phrase;
 pub mod plan;
 mod remedies;
+pub mod tune;
 pub mod wait;
