@@ -4,10 +4,11 @@ use crate::namespace::Namespace;
 use crate::program;
 use crate::states::wait_until;
 use rustix::thread::gettid;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::process::Command;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::{JoinHandle, spawn};
+use std::time::Duration;
 
 /// The host at the other end of the wire.
 #[derive(Debug)]
@@ -53,7 +54,20 @@ impl OtherHost {
                 TcpListener::bind((THERE, 0)).is_ok()
             });
         });
+        host.wait_until_the_wire_carries();
         host
+    }
+
+    /// A new device drops what it is given until the kernel has noticed that its other end is up. A first segment lost
+    /// that way would make the connection's timeouts three times as long (`TCP_TIMEOUT_FALLBACK`).
+    fn wait_until_the_wire_carries(&self) {
+        let ear = self.run(|_| UdpSocket::bind((THERE, 0)).expect("a socket there"));
+        ear.set_read_timeout(Some(Duration::from_millis(10))).expect("a time limit");
+        let to = ear.local_addr().expect("its address");
+        let mouth = UdpSocket::bind((HERE, 0)).expect("a socket here");
+        wait_until("the wire carries", || {
+            mouth.send_to(b"?", to).is_ok() && ear.recv(&mut [0]).is_ok()
+        });
     }
 
     /// Does something on the other host, and waits for the result.
