@@ -24,6 +24,6 @@ pub mod stop;
 pub mod tcp;
 pub mod transport;
 pub mod truth;
-pub mod waiting;
 pub mod tune;
+pub mod waiting;
 pub mod why;
