@@ -144,6 +144,19 @@ fn an_address_is_free_only_when_both_families_are() {
     sleeper.reached();
 }
 
+/// The kernel's news of the trial socket's own end must not lead to the next trial.
+#[test]
+fn a_wait_does_not_wake_itself_where_one_family_can_be_bound_and_the_other_not() {
+    Namespace::enter();
+    let port = fresh_port();
+    let _v6 = states::listening(&request(Ipv6Addr::LOCALHOST, port));
+    let run = wait(User::Root, &[&port.to_string(), "--timeout", "1s", "--json"]);
+    let json = run.json();
+    assert_eq!((run.code, &json["outcome"]), (Some(124), &"timed_out".into()));
+    assert!(json["trials"].as_u64() <= Some(60), "one every 20 ms: {}", json["trials"]);
+    assert!(json["looks"].as_u64() <= Some(2), "the first and the last: {}", json["looks"]);
+}
+
 #[test]
 fn the_options_of_the_wanted_socket_decide_what_is_in_the_way() {
     Namespace::enter();

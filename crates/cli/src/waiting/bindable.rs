@@ -57,6 +57,8 @@ struct Trials {
     cost: Cost,
     last: Option<Instant>,
     next: Instant,
+    /// The position of the bind that was refused last.
+    refused: usize,
     /// What the process had used when the last look was over.
     mark: Duration,
 }
@@ -83,6 +85,7 @@ impl<'a> Waiter<'a> {
             cost: Cost::default(),
             last: None,
             next: now,
+            refused: 0,
             mark: usage::own_cpu(),
         };
         Self {
@@ -116,15 +119,20 @@ impl<'a> Waiter<'a> {
         if self.limits.is_over() { self.give_up() } else { Ok(None) }
     }
 
-    /// Tries every bind until one is refused: that one, or none.
+    /// Tries every bind until one is refused: that one, or none. It begins with the one that was refused before: the end
+    /// of a trial socket that was bound is news too, and nobody should wake himself.
     fn try_all(&mut self) -> Option<Trial> {
-        for request in &self.question.requests {
+        let count = self.question.requests.len();
+        for at in 0..count {
+            let at = (self.trials.refused + at) % count;
+            let request = &self.question.requests[at];
             let outcome = trial::bind(request, self.binder.trial);
             match outcome {
                 TrialOutcome::NotTried(_) => self.trials.allowed = false,
                 TrialOutcome::Bound | TrialOutcome::Refused(_) => self.trials.made += 1,
             }
             if outcome != TrialOutcome::Bound {
+                self.trials.refused = at;
                 return Some(Trial { request: request.clone(), outcome });
             }
         }
