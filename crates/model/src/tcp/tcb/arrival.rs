@@ -131,10 +131,12 @@ impl Tcb {
             self.accept_syn(segment, iss, effects);
             return Check::Done;
         }
-        if segment.ack.is_some()
-            && !segment.has(Control::RST)
-            && profile.time_wait_restart == TimeWaitRestart::AnyAck
-        {
+        // The FIN that comes again lies before the window, where the RFC's first check would drop it before its eighth
+        // could start the wait anew; so it is recognised here.
+        let repeated_fin =
+            segment.has(Control::FIN) && segment.seq + segment.sequence_length() == self.rcv_nxt;
+        let any_ack = segment.ack.is_some() && profile.time_wait_restart == TimeWaitRestart::AnyAck;
+        if (repeated_fin || any_ack) && !segment.has(Control::RST) {
             effects.wait = Wait::Starts;
         }
         let odd_fin = segment.has(Control::FIN) && segment.ack.is_none();
@@ -297,8 +299,6 @@ impl Tcb {
         }
         if self.brings_fin(segment) {
             self.take_fin(effects);
-        } else if segment.has(Control::FIN) && self.state == State::TimeWait {
-            effects.wait = Wait::Starts;
         }
         effects.send(self.ack());
     }

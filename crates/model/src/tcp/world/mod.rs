@@ -8,10 +8,10 @@ mod packed;
 mod setting;
 
 pub use packed::Packed;
-pub use setting::{Closing, Initial, Setting, Start, TimeWait, Waits};
+pub use setting::{Closing, Initial, Network, Setting, Start, TimeWait, Waits};
 
 use super::segment::{Control, Segment};
-use super::tcb::{Effects, Tcb, Timer};
+use super::tcb::{Effects, Tcb, Timer, Wait};
 use crate::explore::Space;
 use crate::state::State;
 
@@ -47,6 +47,8 @@ pub enum Action {
     Lose(Place),
     /// It is doubled.
     Double(Place),
+    /// A unit of time passes: what is under way grows older, waits grow shorter.
+    Tick,
 }
 
 /// Which of the segments under way, in their fixed order.
@@ -74,6 +76,8 @@ pub struct End {
     pub presence: Presence,
     /// Whether it has taken a segment of another connection for one of its own.
     pub belief: Belief,
+    /// Ticks until its wait in `TIME_WAIT` may end, where time passes.
+    pub wait_left: u8,
 }
 
 /// Whether an end took a segment of another connection between the same addresses and ports for one of its own.
@@ -102,6 +106,8 @@ pub struct UnderWay {
     /// In which incarnation it was sent.
     pub incarnation: u8,
     number: u32,
+    /// Ticks that it may still arrive, where time passes.
+    pub ticks_left: u8,
 }
 
 impl Side {
@@ -140,13 +146,44 @@ impl<const N: usize> World<N> {
         &mut self.ends[side.index()]
     }
 
-    /// Puts on the wire what a step gave. A network that is full loses it.
-    fn send(&mut self, from: Side, incarnation: u8, effects: &Effects, limit: usize) {
+    /// Puts on the wire what a step gave. A network that is full loses it; one that keeps copies keeps the youngest.
+    fn send(&mut self, from: Side, incarnation: u8, effects: &Effects, network: Network) {
         for segment in effects.segments() {
-            let sent = UnderWay::new(from.other(), incarnation, &segment);
-            if let Some(free) = self.under_way[..limit].iter_mut().find(|slot| slot.is_none()) {
+            let sent = UnderWay::new(from.other(), incarnation, &segment, network.lifetime());
+            let same = |slot: &&mut Option<UnderWay>| slot.is_some_and(|one| one.is_copy_of(&sent));
+            let copy = match network {
+                Network::Bag { .. } => None,
+                Network::Aged { .. } => self.under_way.iter_mut().find(same),
+            };
+            if let Some(copy) = copy {
+                *copy = Some(sent);
+            } else if let Some(free) = self.room(network).find(|slot| slot.is_none()) {
                 *free = Some(sent);
+            } else {
+                assert!(network.is_bounded(), "more different segments than there is room for");
             }
+        }
+        self.sort();
+    }
+
+    fn room(&mut self, network: Network) -> impl Iterator<Item = &mut Option<UnderWay>> {
+        let limit = match network {
+            Network::Bag { in_flight } => in_flight,
+            Network::Aged { .. } => N,
+        };
+        self.under_way.iter_mut().take(limit)
+    }
+
+    /// A unit of time passes; whoever is too old is gone.
+    fn tick(&mut self) {
+        for slot in &mut self.under_way {
+            *slot = slot.and_then(|one| {
+                let ticks_left = one.ticks_left - 1;
+                (ticks_left > 0).then_some(UnderWay { ticks_left, ..one })
+            });
+        }
+        for end in &mut self.ends {
+            end.wait_left = end.wait_left.saturating_sub(1);
         }
         self.sort();
     }
@@ -210,7 +247,7 @@ impl<const N: usize> Setting<N> {
             let mut next = *world;
             let effects = act(next.end(side));
             let incarnation = next.end(side).incarnation;
-            next.send(side, incarnation, &effects, self.in_flight);
+            next.send(side, incarnation, &effects, self.network);
             if next != *world {
                 each(action, Packed::of(&next));
             }
@@ -227,7 +264,7 @@ impl<const N: usize> Setting<N> {
                 end.tcb.send(1)
             });
         }
-        if self.may_close(end) {
+        if self.may_close(end, side) {
             call(Action::Close(side), &|end| self.close(end));
         }
         if self.aborts && self.may_abort(end) {
@@ -250,7 +287,7 @@ impl<const N: usize> Setting<N> {
         for timer in self.timers_that_run(world, side) {
             let mut next = *world;
             let effects = next.end(side).tcb.timeout(timer);
-            next.send(side, end.incarnation, &effects, self.in_flight);
+            next.send(side, end.incarnation, &effects, self.network);
             if next != *world {
                 each(Action::Timeout(side, timer), Packed::of(&next));
             }
@@ -267,26 +304,47 @@ impl<const N: usize> Setting<N> {
             }
             let place = Place(at as u8);
             each(Action::Deliver(place), Packed::of(&self.delivered(world, place)));
-            if self.loses {
-                let mut next = *world;
-                next.take(place);
-                each(Action::Lose(place), Packed::of(&next));
+            if self.network.is_bounded() {
+                self.lose_or_double(world, place, each);
             }
-            let has_room = world.under_way[..self.in_flight].iter().any(Option::is_none);
-            if self.doubles && has_room {
-                let mut next = *world;
-                if let Some(free) = next.under_way.iter_mut().find(|slot| slot.is_none()) {
-                    *free = Some(*under_way);
-                }
-                next.sort();
-                each(Action::Double(place), Packed::of(&next));
+        }
+        if !self.network.is_bounded() {
+            let mut next = *world;
+            next.tick();
+            if next != *world {
+                each(Action::Tick, Packed::of(&next));
             }
+        }
+    }
+
+    fn lose_or_double(
+        &self,
+        world: &World<N>,
+        place: Place,
+        each: &mut dyn FnMut(Action, Packed<N>),
+    ) {
+        if self.loses {
+            let mut next = *world;
+            next.take(place);
+            each(Action::Lose(place), Packed::of(&next));
+        }
+        let mut next = *world;
+        let copy = world.under_way[usize::from(place.0)];
+        let free = next.room(self.network).find(|slot| slot.is_none());
+        if let (true, Some(free)) = (self.doubles, free) {
+            *free = copy;
+            next.sort();
+            each(Action::Double(place), Packed::of(&next));
         }
     }
 
     fn delivered(&self, world: &World<N>, place: Place) -> World<N> {
         let mut next = *world;
-        let Some(under_way) = next.take(place) else { return next };
+        let Some(under_way) = world.under_way[usize::from(place.0)] else { return next };
+        // Where copies are kept, another one may arrive as long as the segment lives.
+        if self.network.is_bounded() {
+            next.take(place);
+        }
         let end = next.end(under_way.to);
         if end.presence == Presence::Vanished {
             return next;
@@ -302,6 +360,9 @@ impl<const N: usize> Setting<N> {
             end.belief = Belief::Deceived;
         }
         self.wait_or_not(&before, end);
+        if effects.wait == Wait::Starts {
+            end.wait_left = self.time_wait.ticks();
+        }
         if opened {
             end.incarnation = under_way.incarnation;
             end.octets_left = self.octets;
@@ -310,7 +371,7 @@ impl<const N: usize> Setting<N> {
         let resets = effects.segments().any(|segment| segment.has(Control::RST));
         let for_another = resets && before.state == end.tcb.state;
         let incarnation = if for_another { under_way.incarnation } else { end.incarnation };
-        next.send(under_way.to, incarnation, &effects, self.in_flight);
+        next.send(under_way.to, incarnation, &effects, self.network);
         next
     }
 }
@@ -323,8 +384,12 @@ fn is_moved(before: &Tcb, after: &Tcb) -> bool {
 }
 
 impl UnderWay {
-    fn new(to: Side, incarnation: u8, segment: &Segment) -> Self {
-        Self { to, incarnation, number: packed::number(segment) }
+    fn new(to: Side, incarnation: u8, segment: &Segment, ticks_left: u8) -> Self {
+        Self { to, incarnation, number: packed::number(segment), ticks_left }
+    }
+
+    fn is_copy_of(&self, other: &Self) -> bool {
+        (self.to, self.incarnation, self.number) == (other.to, other.incarnation, other.number)
     }
 
     /// The segment.

@@ -87,6 +87,7 @@ fn pack_end(end: &End) -> u64 {
         .put(u32::from(end.incarnation), 3)
         .put(u32::from(end.presence == Presence::Vanished), 1)
         .put(u32::from(end.belief == Belief::Deceived), 1)
+        .put(u32::from(end.wait_left), TICKS)
         .0
 }
 
@@ -119,17 +120,20 @@ fn unpack_end(word: u64) -> End {
     let incarnation = bits.take(3) as u8;
     let presence = if bits.take(1) == 1 { Presence::Vanished } else { Presence::Here };
     let belief = if bits.take(1) == 1 { Belief::Deceived } else { Belief::Sound };
-    End { tcb, octets_left, incarnation, presence, belief }
+    let wait_left = bits.take(TICKS) as u8;
+    End { tcb, octets_left, incarnation, presence, belief, wait_left }
 }
 
 fn pack_under_way(one: UnderWay) -> u32 {
     let to = u32::from(one.to == Side::B);
-    1 | to << 1 | u32::from(one.incarnation) << 2 | one.number << 5
+    let age = u32::from(one.ticks_left) << 24;
+    1 | to << 1 | u32::from(one.incarnation) << 2 | one.number << 5 | age
 }
 
 fn unpack_under_way(word: u32) -> UnderWay {
     let to = if word >> 1 & 1 == 1 { Side::B } else { Side::A };
-    UnderWay { to, incarnation: (word >> 2 & 7) as u8, number: word >> 5 }
+    let (incarnation, ticks_left) = ((word >> 2 & 7) as u8, (word >> 24) as u8);
+    UnderWay { to, incarnation, number: word >> 5 & ((1 << 19) - 1), ticks_left }
 }
 
 /// A segment as a number. Windows are not kept: they do not change here.
@@ -161,6 +165,9 @@ fn index_of(state: State) -> u32 {
 
 /// Where the mark of a deception stands in an end: after all that comes before it.
 const BELIEF: u32 = 4 + 3 + 5 * NUMBER + 3 + 3 + 3 + 1;
+
+/// Waits are counted in fewer ticks than this many bits hold.
+const TICKS: u32 = 5;
 
 /// Sequence numbers stay below this many bits: few incarnations, few octets.
 const NUMBER: u32 = 6;

@@ -13,12 +13,14 @@ pub struct Setting<const N: usize> {
     pub profile: Profile,
     /// How it begins.
     pub start: Start,
-    /// How many segments are under way at most; more are lost.
-    pub in_flight: usize,
+    /// What the network does with segments.
+    pub network: Network,
     /// How many octets each program writes at most.
     pub octets: u32,
     /// How programs end their side.
     pub closing: Closing,
+    /// Who closes first; anybody when `None`.
+    pub first_to_close: Option<Side>,
     /// Whether programs read at once.
     pub reads: bool,
     /// Whether programs abort.
@@ -50,6 +52,8 @@ pub enum TimeWait {
     Drained,
     /// And the peer has got the last acknowledgement: losses do not outlast it.
     DrainedAndAcknowledged,
+    /// After so many ticks, and when the peer has got the last acknowledgement.
+    Ticks(u8),
 }
 
 /// Who waits after the last acknowledgement.
@@ -70,6 +74,21 @@ pub enum Start {
     Closed,
 }
 
+/// What the network does with segments. Every kind delivers in any order.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Network {
+    /// It holds so many at most and loses more; each arrives once, unless it is doubled, or is lost.
+    Bag {
+        /// How many.
+        in_flight: usize,
+    },
+    /// It holds each for so many ticks, in which it may arrive any number of times, or never.
+    Aged {
+        /// The segment lifetime.
+        ticks: u8,
+    },
+}
+
 /// How programs end their side.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Closing {
@@ -88,14 +107,38 @@ pub enum Initial {
     Rising,
 }
 
+impl Network {
+    /// Whether it holds a number of segments rather than each for a time.
+    pub(super) const fn is_bounded(self) -> bool {
+        matches!(self, Self::Bag { .. })
+    }
+
+    pub(super) const fn lifetime(self) -> u8 {
+        match self {
+            Self::Bag { .. } => 0,
+            Self::Aged { ticks } => ticks,
+        }
+    }
+}
+
+impl TimeWait {
+    pub(super) const fn ticks(self) -> u8 {
+        match self {
+            Self::Ticks(ticks) => ticks,
+            Self::Any | Self::Drained | Self::DrainedAndAcknowledged => 0,
+        }
+    }
+}
+
 impl<const N: usize> Setting<N> {
     /// An established connection on a network that loses, doubles and reorders; programs end their side when they like.
     pub const BASIC: Self = Self {
         profile: Profile::RFC_9293,
         start: Start::Established,
-        in_flight: N,
+        network: Network::Bag { in_flight: N },
         octets: 0,
         closing: Closing::HalfClose,
+        first_to_close: None,
         reads: true,
         aborts: false,
         loses: true,
@@ -121,7 +164,9 @@ impl<const N: usize> Setting<N> {
         let presence = Presence::Here;
         let belief = Belief::Sound;
         let octets_left = self.octets;
-        let ends = tcbs.map(|tcb| End { tcb, octets_left, incarnation, presence, belief });
+        let wait_left = 0;
+        let end = |tcb| End { tcb, octets_left, incarnation, presence, belief, wait_left };
+        let ends = tcbs.map(end);
         World { ends, under_way: [None; N] }
     }
 
@@ -133,9 +178,11 @@ impl<const N: usize> Setting<N> {
         side == Side::B && end.tcb.state == State::Closed && end.incarnation < self.incarnations
     }
 
-    pub(super) fn may_close(&self, end: &End) -> bool {
+    pub(super) fn may_close(&self, end: &End, side: Side) -> bool {
+        let may_be_first = self.first_to_close.is_none_or(|first| first == side);
         match end.tcb.state {
-            State::SynReceived | State::Established | State::CloseWait => true,
+            State::CloseWait => true,
+            State::SynReceived | State::Established => may_be_first,
             State::SynSent => self.start == Start::Closed,
             State::Listen
             | State::FinWait1
@@ -216,6 +263,7 @@ impl<const N: usize> Setting<N> {
             TimeWait::Any => true,
             TimeWait::Drained => drained(),
             TimeWait::DrainedAndAcknowledged => drained() && acknowledged(),
+            TimeWait::Ticks(_) => world.ends[side.index()].wait_left == 0 && acknowledged(),
         }
     }
 

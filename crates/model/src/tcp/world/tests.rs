@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::explore::explore;
-use crate::tcp::profile::{Profile, TimeWaitReset};
+use crate::tcp::profile::{Profile, TimeWaitReset, TimeWaitRestart};
 
 fn closed(state: &Packed<4>) -> bool {
     state.states() == (State::Closed, State::Closed)
@@ -82,4 +82,31 @@ fn a_wait_of_the_second_closer_alone_guards_nothing() {
     assert_eq!(deception(waits(true, true)), None);
     assert_eq!(deception(waits(false, true)), Some(10));
     assert_eq!(deception(waits(false, false)), Some(10));
+}
+
+/// Whether a wait of so many ticks keeps old segments out that live for `lifetime` ticks. A closes first.
+fn is_long_enough(ticks: u8, lifetime: u8, restart: TimeWaitRestart) -> bool {
+    let setting = Setting::<32> {
+        network: Network::Aged { ticks: lifetime },
+        time_wait: TimeWait::Ticks(ticks),
+        incarnations: 2,
+        profile: Profile {
+            time_wait_reset: TimeWaitReset::Ignored,
+            time_wait_restart: restart,
+            ..Profile::RFC_9293
+        },
+        first_to_close: Some(Side::A),
+        ..Setting::BASIC
+    };
+    let explored = explore(&setting, 2);
+    explored.story(Packed::is_deceived).is_none()
+}
+
+#[test]
+fn how_long_time_wait_must_be_turns_on_what_starts_it_anew() {
+    // A segment that lives for two ticks may arrive in the tick after the one it was sent in.
+    assert!(!is_long_enough(3, 2, TimeWaitRestart::Fin));
+    assert!(is_long_enough(4, 2, TimeWaitRestart::Fin));
+    assert!(!is_long_enough(2, 2, TimeWaitRestart::AnyAck));
+    assert!(is_long_enough(3, 2, TimeWaitRestart::AnyAck));
 }
