@@ -150,7 +150,7 @@ impl<const N: usize> World<N> {
     fn send(&mut self, from: Side, incarnation: u8, effects: &Effects, network: Network) {
         for segment in effects.segments() {
             let sent = UnderWay::new(from.other(), incarnation, &segment, network.lifetime());
-            let same = |slot: &&mut Option<UnderWay>| slot.is_some_and(|one| one.is_copy_of(&sent));
+            let same = |slot: &&mut Option<UnderWay>| slot.is_some_and(|one| one.is_copy_of(sent));
             let copy = match network {
                 Network::Bag { .. } => None,
                 Network::Aged { .. } => self.under_way.iter_mut().find(same),
@@ -388,7 +388,7 @@ impl UnderWay {
         Self { to, incarnation, number: packed::number(segment), ticks_left }
     }
 
-    fn is_copy_of(&self, other: &Self) -> bool {
+    fn is_copy_of(self, other: Self) -> bool {
         (self.to, self.incarnation, self.number) == (other.to, other.incarnation, other.number)
     }
 
