@@ -127,6 +127,24 @@ fn a_folder_that_cannot_be_written_stops_everything_before_the_first_change() {
 }
 
 #[test]
+fn when_the_kernel_refuses_one_of_several_values_the_others_are_put_back() {
+    let _namespace = Namespace::enter();
+    let folders = Folders::new();
+    // Behind the second name stands a setting that takes 0 to 2 only.
+    let script = format!(
+        "cd /proc/sys/net/ipv4 && mount --bind tcp_tw_reuse tcp_syn_retries && {} tune tcp_fin_timeout=30 \
+         tcp_syn_retries=5 --yes --state-dir {}",
+        program::path().canonicalize().expect("the program").display(),
+        folders.state().display()
+    );
+    let refused = program::run(Command::new("unshare").args(["--mount", "sh", "-c", &script]));
+    assert_ends(&refused, 2);
+    assert!(refused.stderr.contains("does not take this value"), "{}", refused.stderr);
+    assert!(refused.stdout.contains("Nothing was changed"), "{}", refused.stdout);
+    assert_untouched(&folders);
+}
+
+#[test]
 fn a_record_that_cannot_be_read_is_an_error_and_not_overwritten() {
     let _namespace = Namespace::enter();
     let folders = Folders::new();
@@ -145,6 +163,8 @@ fn options_that_do_not_belong_together_are_usage_errors() {
     let _namespace = Namespace::enter();
     for arguments in [
         &["tune", "tcp_fin_timeout", "tcp_retries2=10"][..],
+        &["tune", "tcp_fin_timeout", "=", "30"],
+        &["tune", "tcp_fin_timeout", "30"],
         &["tune", "--yes"],
         &["tune", "tcp_fin_timeout", "--persist"],
         &["tune", "--undo", "tcp_fin_timeout=30"],

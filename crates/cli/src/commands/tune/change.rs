@@ -28,7 +28,8 @@ pub(super) fn run(args: &TuneArgs) -> Result<Exit, Error> {
     };
     let (outcome, failure) = match attempt {
         Ok(outcome) => (outcome, None),
-        Err(error) => (Outcome::new(Done::Failed), Some(error)),
+        Err(Failure::AsItWas(error)) => (Outcome::new(Done::Failed), Some(error)),
+        Err(Failure::Halfway(error)) => (Outcome::new(Done::Halfway), Some(error)),
     };
     let exit = outcome.exit();
     if args.output.json {
@@ -88,7 +89,7 @@ fn confirmed(args: &TuneArgs, plan: &Plan, asked: &mut Asked) -> bool {
 }
 
 /// Checks, records, writes and verifies.
-fn apply(args: &TuneArgs, plan: &Plan, look: &Look) -> Result<Outcome, Error> {
+fn apply(args: &TuneArgs, plan: &Plan, look: &Look) -> Result<Outcome, Failure> {
     let needed: Vec<&Change> = plan.changes.iter().filter(|change| change.is_needed()).collect();
     for change in &needed {
         sysctl::check_writable(path(change)).map_err(|error| not_permitted(error, plan, args))?;
@@ -103,9 +104,11 @@ fn apply(args: &TuneArgs, plan: &Plan, look: &Look) -> Result<Outcome, Error> {
         values: needed.iter().map(|change| recorded(change)).collect(),
         persisted: prepared.as_ref().map(|prepared| prepared.persisted.clone()),
     })?;
-    if let Err(error) = set_all(&needed) {
-        record.remove(record.entries().len() - 1)?;
-        return Err(error);
+    if let Err(failure) = set_all(&needed) {
+        if matches!(failure, Failure::AsItWas(_)) {
+            record.remove(record.entries().len() - 1)?;
+        }
+        return Err(failure);
     }
     let mut outcome = Outcome::new(Done::Applied);
     outcome.record = Some(record.path().to_owned());
@@ -128,19 +131,34 @@ fn apply(args: &TuneArgs, plan: &Plan, look: &Look) -> Result<Outcome, Error> {
     Ok(outcome)
 }
 
+/// A change that failed, and what that left behind.
+enum Failure {
+    /// Nothing.
+    AsItWas(Error),
+    /// Values that could not be put back; the record still has what they were.
+    Halfway(Error),
+}
+
+impl<E: Into<Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::AsItWas(error.into())
+    }
+}
+
 /// Sets one after the other; when one fails, those before it get their values back.
-fn set_all(changes: &[&Change]) -> Result<(), Error> {
+fn set_all(changes: &[&Change]) -> Result<(), Failure> {
     for (at, change) in changes.iter().enumerate() {
-        if let Err(error) = set(change) {
-            let mut message = error.to_string();
-            for done in changes[..=at].iter().rev() {
-                if let Err(error) = sysctl::write(path(done), &done.present.to_string()) {
-                    let name = done.setting.name;
-                    message = format!("{message}; and failed to {error}: {name} is not as it was");
-                }
-            }
-            return Err(Error::new(message));
+        let Err(error) = set(change) else { continue };
+        let put_back = |done: &&Change| sysctl::write(path(done), &done.present.to_string()).err();
+        let stuck: Vec<String> = changes[..=at]
+            .iter()
+            .rev()
+            .filter_map(|done| put_back(done).map(|error| format!("; and failed to {error}")))
+            .collect();
+        if stuck.is_empty() {
+            return Err(Failure::AsItWas(error));
         }
+        return Err(Failure::Halfway(Error::new(format!("{error}{}", stuck.concat()))));
     }
     Ok(())
 }

@@ -67,6 +67,8 @@ pub enum Done {
     NothingRecorded,
     /// It failed, and everything is as it was.
     Failed,
+    /// It failed half way, and what was done could not be put back.
+    Halfway,
 }
 
 impl Outcome {
@@ -83,7 +85,7 @@ impl Outcome {
             | Done::NotPersisted
             | Done::Conflict
             | Done::NothingRecorded => Exit::No,
-            Done::Failed => Exit::Error,
+            Done::Failed | Done::Halfway => Exit::Error,
         }
     }
 }
@@ -99,7 +101,7 @@ pub fn run(args: &TuneArgs) -> Result<Exit, Error> {
     }
     if changes < args.settings.len() {
         return Err(Error::new(
-            "some of these have a value and some have none (KEY explains a setting, KEY=VALUE changes it: ask for one \
+            "some of these have a value and some have none (KEY explains a setting, KEY=VALUE without spaces changes it: ask for one \
              kind at a time)",
         ));
     }
@@ -159,7 +161,9 @@ fn find(name: &str) -> Result<Vec<&'static Setting>, Error> {
     if !found.is_empty() {
         return Ok(found);
     }
+    let is_value = name.starts_with(|c: char| c.is_ascii_digit());
     let hint = match tune::nearest(name) {
+        _ if is_value => "to change a setting write KEY=VALUE, without spaces".to_owned(),
         Some(near) => format!("did you mean {}?", near.name),
         None => "`lastack tune` lists those that touch how connections end".into(),
     };

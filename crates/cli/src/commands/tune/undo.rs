@@ -141,7 +141,7 @@ fn put_back(restores: &[Restore]) -> Result<(), Error> {
         if now != restore.before {
             let (name, before) = (restore.setting.name, &restore.before);
             return Err(Error::new(format!(
-                "failed to set {name}: {before} was written and the kernel shows {now}"
+                "failed to set {name}: {before} was written and the kernel shows {now} (what was put back before it stays)"
             )));
         }
     }

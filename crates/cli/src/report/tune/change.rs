@@ -53,7 +53,8 @@ pub fn write(
         | Done::Undone
         | Done::Conflict
         | Done::NothingRecorded
-        | Done::Failed => {}
+        | Done::Failed
+        | Done::Halfway => {}
     }
 }
 
@@ -102,6 +103,10 @@ fn verdict(done: Done, plan: &Plan) -> (Tone, String) {
             (Tone::Mixed, format!("Changed {}, but not for the next start.", settings(count)))
         }
         Done::Failed => (Tone::Bad, "Nothing was changed.".into()),
+        Done::Halfway => (
+            Tone::Bad,
+            "It failed half way: not every value is as it was (lastack tune --undo).".into(),
+        ),
         Done::Applied | Done::Undone | Done::Conflict | Done::NothingRecorded => (
             Tone::Good,
             format!("Changed {}, and read back what the kernel has now.", settings(count)),

@@ -164,9 +164,7 @@ pub(super) const TABLE: &[Setting] = &[
         source: "removed in 4.12 together with per-destination timestamps",
         risk: "none today: the name does not exist",
         history: "removed in 4.12",
-        proof: Proof::Documented(
-            "a test shows that this kernel has no such file; the rest was read",
-        ),
+        proof: Proof::Documented("the sources of 4.11 and 4.12; that the file is gone is tested"),
         ..ROW
     },
 ];
