@@ -3,7 +3,7 @@
 use super::present;
 use crate::commands::tune::Look;
 use crate::report::page::{Page, Tone};
-use lastack_model::tune::{self, Place, Proof, Scope, Setting};
+use lastack_model::tune::{self, Format, Place, Proof, Scope, Setting};
 
 /// Writes what there is to say about each.
 pub fn write(page: &mut Page, look: &Look, settings: &[&'static Setting]) {
@@ -43,7 +43,12 @@ fn one(page: &mut Page, look: &Look, setting: &'static Setting) {
         Proof::Documented(why) => field(page, "proof", &format!("read, not tested: {why}")),
     }
     if setting.sysctl().is_some() {
-        let value = if setting.default.contains(' ') { "'LOW HIGH'" } else { "VALUE" };
+        let value = match setting.format {
+            Format::PortRange => "LOW-HIGH",
+            Format::PortSet => "PORT,LOW-HIGH",
+            Format::Triple => "'LOW PRESSURE HIGH'",
+            Format::Number { .. } | Format::Free => "VALUE",
+        };
         page.line(0, "");
         page.command(2, &format!("lastack tune {}={value}", setting.name));
     }
@@ -71,6 +76,7 @@ fn takes(setting: &Setting) -> String {
     let unit = if setting.unit.is_empty() { String::new() } else { format!(" {}", setting.unit) };
     match setting.format.words() {
         words if words.is_empty() => words,
+        words if setting.format == Format::Triple => format!("{words}, in{unit}"),
         words => words + &unit,
     }
 }

@@ -79,7 +79,7 @@ fn counts(page: &mut Page, here: &Here) {
     page.line(
         2,
         &format!(
-            "{} orphans still sending{orphans}, {} live connections, {} listeners",
+            "{} orphans still sending{orphans}, {} live, {} listening",
             counts.orphans, counts.live, counts.listeners
         ),
     );
