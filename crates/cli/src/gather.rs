@@ -4,14 +4,15 @@ use crate::ask::Binder;
 use crate::error::Error;
 use lastack_model::bind::Request;
 use lastack_model::facts::{
-    Descriptor, Elsewhere, Facts, Holder, Host, SocketGroup, Sockets, Transport, Trial,
-    TrialOutcome, Unseen,
+    Descriptor, Elsewhere, Facts, Holder, Host, SocketGroup, SocketOptions, Sockets, Transport,
+    Trial, TrialOutcome, Unseen,
 };
 use lastack_model::ids::{CgroupId, Inode, Port};
 use lastack_model::why::{self, Explanation, Need, Question};
 use lastack_os::namespace::Namespace;
 use lastack_os::sock_diag::{self, BoundSockets, Detail, Filter};
 use lastack_os::{bound, holders, namespace, options, process, trial};
+use std::collections::{HashMap, HashSet};
 
 /// The facts that every question about these ports starts from.
 pub fn facts(ports: &[(Transport, Port)], host: &Host) -> Result<Facts, Error> {
@@ -95,20 +96,16 @@ fn ask_kernel(request: &Request, binder: Binder) -> TrialOutcome {
 
 /// Finds who holds the sockets and reads the options that only a holder's descriptor shows.
 fn find_holders(inodes: Vec<Inode>, facts: &mut Facts) {
-    search_holders(inodes, facts, read_options);
+    search_holders(inodes, facts, |holders, facts| {
+        facts.sockets.learn_options(&read_options(holders));
+    });
 }
 
-fn search_holders(
-    inodes: Vec<Inode>,
-    facts: &mut Facts,
-    learn: impl Fn(Inode, &[Holder], &mut Facts),
-) {
+fn search_holders(inodes: Vec<Inode>, facts: &mut Facts, learn: impl Fn(&[Holder], &mut Facts)) {
     match holders::find(&inodes) {
         Ok(search) => {
             facts.unseen.extend(search.unseen);
-            for inode in &inodes {
-                learn(*inode, &search.holders, facts);
-            }
+            learn(&search.holders, facts);
             facts.holders.extend(search.holders);
             name_services(&inodes, facts);
         }
@@ -126,18 +123,15 @@ pub fn find_all_holders(facts: &mut Facts) {
     let groups = facts.sockets.groups().iter();
     let inodes = groups.flat_map(|group| group.inodes.iter().copied()).collect::<Vec<_>>();
     if !inodes.is_empty() {
-        search_holders(inodes, facts, |_, _, _| {});
+        search_holders(inodes, facts, |_, _| {});
     }
 }
 
 /// Names the service of sockets that nobody visible holds, by the control group they were made in.
 fn name_services(inodes: &[Inode], facts: &mut Facts) {
-    let unheld = |group: &&SocketGroup| {
-        group
-            .inodes
-            .iter()
-            .any(|inode| inodes.contains(inode) && facts.holders_of(*inode).next().is_none())
-    };
+    let held: HashSet<Inode> = facts.holders.iter().map(|holder| holder.inode).collect();
+    let missing: HashSet<&Inode> = inodes.iter().filter(|inode| !held.contains(inode)).collect();
+    let unheld = |group: &&SocketGroup| group.inodes.iter().any(|inode| missing.contains(inode));
     let mut cgroups: Vec<CgroupId> = facts
         .sockets
         .groups()
@@ -153,14 +147,16 @@ fn name_services(inodes: &[Inode], facts: &mut Facts) {
     }
 }
 
-fn read_options(inode: Inode, holders: &[Holder], facts: &mut Facts) {
-    let open = |holder: &&Holder| {
-        holder.inode == inode && matches!(holder.descriptor, Descriptor::Open { .. })
-    };
-    let read = holders.iter().filter(open).find_map(|holder| options::read(holder).ok());
-    if let Some(options) = read {
-        facts.sockets.learn_options(inode, options);
+/// Of each socket the options, from the first holder that lets them be read.
+fn read_options(holders: &[Holder]) -> HashMap<Inode, SocketOptions> {
+    let mut all = HashMap::new();
+    for holder in holders {
+        let open = matches!(holder.descriptor, Descriptor::Open { .. });
+        if open && !all.contains_key(&holder.inode) {
+            all.extend(options::read(holder).ok().map(|options| (holder.inode, options)));
+        }
     }
+    all
 }
 
 /// Looks for the port in every other network namespace that can be entered.

@@ -10,7 +10,7 @@ use lastack_model::ids::{Inode, Pid};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{CWD, Mode, OFlags, RawDir, openat, readlinkat_raw};
 use rustix::io::Errno;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::CStr;
 use std::fs;
 use std::mem::MaybeUninit;
@@ -48,8 +48,8 @@ pub fn find(wanted: &[Inode]) -> Result<Search> {
     let pids = process::all()?;
     let Walk { found, hidden } = walk_all(&pids, &wanted);
     let holders = attribute(&found);
-    let missing: Vec<u64> =
-        wanted.into_iter().filter(|inode| holders.iter().all(|h| h.inode.0 != *inode)).collect();
+    let held: HashSet<u64> = holders.iter().map(|holder| holder.inode.0).collect();
+    let missing: Vec<u64> = wanted.into_iter().filter(|inode| !held.contains(inode)).collect();
     let mut search = Search { holders, unseen: hidden_processes(hidden) };
     if !missing.is_empty() {
         let mut names = vec![MaybeUninit::uninit(); NAMES_LENGTH];
@@ -107,16 +107,17 @@ fn walk_one(
     let directory = openat(CWD, entry(pid, "fd"), flags, Mode::empty())?;
     let mut entries = RawDir::new(&directory, names);
     let before = found.len();
+    let mut seen = vec![false; wanted.len()];
     while let Some(item) = entries.next() {
         let item = item?;
         let Some(inode) = socket_inode(&directory, item.file_name()) else { continue };
-        if wanted.binary_search(&inode).is_err()
-            || found[before..].iter().any(|known| known.inode.0 == inode)
-        {
+        let Ok(at) = wanted.binary_search(&inode) else { continue };
+        if seen[at] {
             continue;
         }
         let number = item.file_name().to_str().ok().and_then(|text| text.parse().ok());
         let Some(number) = number else { continue };
+        seen[at] = true;
         found.push(Found { pid, inode: Inode(inode), number });
         if found.len() - before == wanted.len() {
             break;
@@ -149,7 +150,7 @@ pub fn parse_socket_link(target: &[u8]) -> Option<u64> {
 /// Turns what was found into holders, each process described once.
 fn attribute(found: &[Found]) -> Vec<Holder> {
     let mut described: HashMap<Pid, Option<Process>> = HashMap::new();
-    let holds = |pid: Pid, inode: Inode| found.iter().any(|f| f.pid == pid && f.inode == inode);
+    let holds: HashSet<(Pid, Inode)> = found.iter().map(|hit| (hit.pid, hit.inode)).collect();
     found
         .iter()
         .filter_map(|hit| {
@@ -157,7 +158,7 @@ fn attribute(found: &[Found]) -> Vec<Holder> {
             let process =
                 described.entry(hit.pid).or_insert_with(|| process::describe(hit.pid)).clone()?;
             let close_on_exec = close_on_exec(hit.pid, hit.number)?;
-            let ancestor = process.ancestors.iter().find(|a| holds(a.pid, hit.inode));
+            let ancestor = process.ancestors.iter().find(|a| holds.contains(&(a.pid, hit.inode)));
             let inheritance = match ancestor {
                 Some(ancestor) => Inheritance::FromAncestor(ancestor.pid),
                 None if close_on_exec => Inheritance::NotSeen,

@@ -149,21 +149,22 @@ impl Sockets {
         self.reindex();
     }
 
-    /// Records the options read from one socket, which leaves its group if they set it apart.
-    pub fn learn_options(&mut self, inode: Inode, options: SocketOptions) {
-        let Some(at) = self.groups.iter().position(|group| group.inodes.contains(&inode)) else {
-            return;
-        };
-        let mut socket = self.groups[at].release(inode);
-        if self.groups[at].count == 0 {
-            self.groups.remove(at);
+    /// Records the options read from some sockets, which leave their group where they set them apart.
+    pub fn learn_options(&mut self, read: &HashMap<Inode, SocketOptions>) {
+        let mut learned = Vec::new();
+        for group in &mut self.groups {
+            learned.extend(group.release(|inode| read.contains_key(&inode)));
         }
-        socket.options = options;
-        if !socket.v6only.is_known() {
-            socket.v6only = options.v6only;
-        }
+        self.groups.retain(|group| group.count > 0);
         self.reindex();
-        self.add(socket);
+        for mut socket in learned {
+            let options = socket.inode.and_then(|inode| read.get(&inode));
+            socket.options = options.copied().unwrap_or(socket.options);
+            if !socket.v6only.is_known() {
+                socket.v6only = socket.options.v6only;
+            }
+            self.add(socket);
+        }
     }
 
     /// The groups, in the order they were first seen.

@@ -150,6 +150,18 @@ pub struct SocketGroup {
     pub remotes: Vec<SocketAddr>,
     /// Unacknowledged bytes of all together.
     pub unacknowledged: u64,
+    /// What sets those apart that a descriptor identifies, in the order of `inodes`. A saved file does not have it.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    members: Vec<Member>,
+}
+
+/// What one member of a group has to itself.
+#[derive(Clone, Copy, Debug)]
+struct Member {
+    inode: Inode,
+    cookie: Cookie,
+    remote: Option<SocketAddr>,
+    send_queue: u32,
 }
 
 /// The span in which a group's timers run out.
@@ -254,6 +266,10 @@ impl Socket {
         }
     }
 
+    fn with_inode(&self, inode: Inode) -> Self {
+        Self { inode: Some(inode), ..self.clone() }
+    }
+
     pub(crate) fn likeness(&self) -> Likeness {
         let held = match (self.state, self.inode) {
             (State::Listen, _) => Held::Listener(self.cookie),
@@ -287,6 +303,7 @@ impl SocketGroup {
             inodes: socket.inode.into_iter().collect(),
             remotes: socket.remote.into_iter().collect(),
             unacknowledged: socket.unacknowledged(),
+            members: Member::of(&socket).into_iter().collect(),
             example: socket,
         }
     }
@@ -306,6 +323,7 @@ impl SocketGroup {
     pub(super) fn absorb(&mut self, socket: &Socket) {
         self.count += 1;
         self.inodes.extend(socket.inode);
+        self.members.extend(Member::of(socket));
         self.unacknowledged += socket.unacknowledged();
         self.expiry = match (self.expiry, Expiry::of(socket.timer)) {
             (Some(a), Some(b)) => Some(Expiry {
@@ -319,16 +337,44 @@ impl SocketGroup {
         }
     }
 
-    /// Takes one member out; it keeps what the group knows of it.
-    pub(super) fn release(&mut self, inode: Inode) -> Socket {
-        self.count -= 1;
-        self.inodes.retain(|kept| *kept != inode);
-        let mut socket = self.example.clone();
-        socket.inode = Some(inode);
-        if let (true, Some(&first)) = (self.example.inode == Some(inode), self.inodes.first()) {
-            self.example.inode = Some(first);
+    /// Takes those members out of which the closure says so; each keeps what the group knows of it.
+    pub(super) fn release(&mut self, leaves: impl Fn(Inode) -> bool) -> Vec<Socket> {
+        let (left, kept): (Vec<Inode>, Vec<Inode>) =
+            self.inodes.iter().partition(|inode| leaves(**inode));
+        let (gone, stay): (Vec<Member>, Vec<Member>) =
+            self.members.iter().partition(|member| leaves(member.inode));
+        let released: Vec<Socket> = if gone.len() == left.len() {
+            gone.iter().map(|member| member.like(&self.example)).collect()
+        } else {
+            left.iter().map(|inode| self.example.with_inode(*inode)).collect()
+        };
+        for socket in &released {
+            self.unacknowledged = self.unacknowledged.saturating_sub(socket.unacknowledged());
+            self.remotes.retain(|remote| Some(*remote) != socket.remote);
         }
-        socket
+        self.count -= released.len() as u64;
+        (self.inodes, self.members) = (kept, stay);
+        if self.example.inode.is_some_and(leaves) {
+            self.example = match (self.members.first(), self.inodes.first()) {
+                (Some(member), _) => member.like(&self.example),
+                (None, Some(inode)) => self.example.with_inode(*inode),
+                (None, None) => return released,
+            };
+        }
+        released
+    }
+}
+
+impl Member {
+    fn of(socket: &Socket) -> Option<Self> {
+        let Socket { cookie, remote, send_queue, .. } = *socket;
+        socket.inode.map(|inode| Self { inode, cookie, remote, send_queue })
+    }
+
+    /// This member, which in everything else is as the group's example.
+    fn like(&self, example: &Socket) -> Socket {
+        let Self { inode, cookie, remote, send_queue } = *self;
+        Socket { remote, cookie, send_queue, ..example.with_inode(inode) }
     }
 }
 

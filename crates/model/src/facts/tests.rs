@@ -15,12 +15,40 @@ fn options(v6only: Truth) -> SocketOptions {
     SocketOptions { reuse_address: Truth::Yes, reuse_port: Truth::No, v6only }
 }
 
+fn learned(inode: Inode, options: SocketOptions) -> HashMap<Inode, SocketOptions> {
+    HashMap::from([(inode, options)])
+}
+
+#[test]
+fn a_socket_that_leaves_its_group_keeps_what_it_has_to_itself() {
+    let own = |number: u64| Socket {
+        cookie: Cookie(number),
+        remote: Some(SocketAddr::from((Ipv6Addr::LOCALHOST, 5000 + number as u16))),
+        send_queue: number as u32,
+        ..connection(number)
+    };
+    let mut sockets = Sockets::default();
+    (1..=3).for_each(|number| sockets.add(own(number)));
+    sockets.learn_options(&learned(Inode(1), options(Truth::Yes)));
+    sockets.learn_options(&learned(Inode(3), options(Truth::No)));
+    for group in sockets.groups() {
+        let number = group.inodes[0].0;
+        let Socket { cookie, remote, .. } = group.example;
+        assert_eq!((cookie, remote), (own(number).cookie, own(number).remote));
+        assert_eq!(
+            (group.unacknowledged, &group.remotes[..]),
+            (number, &[remote.expect("set")][..])
+        );
+    }
+    assert_eq!(sockets.groups().len(), 3);
+}
+
 #[test]
 fn a_socket_whose_options_are_learned_leaves_its_group() {
     let mut sockets = Sockets::default();
     sockets.add(connection(1));
     sockets.add(connection(2));
-    sockets.learn_options(Inode(2), options(Truth::Yes));
+    sockets.learn_options(&learned(Inode(2), options(Truth::Yes)));
     let counts: Vec<u64> = sockets.groups().iter().map(|group| group.count).collect();
     assert_eq!(counts, [1, 1]);
     assert_eq!(sockets.groups()[0].inodes, [Inode(1)]);
@@ -29,15 +57,15 @@ fn a_socket_whose_options_are_learned_leaves_its_group() {
 
 #[test]
 fn v6only_is_learned_when_it_is_off_too_but_never_against_the_dump() {
-    let learned = |shown, read| {
+    let read = |shown, read| {
         let mut sockets = Sockets::default();
         sockets.add(Socket { v6only: shown, ..connection(1) });
-        sockets.learn_options(Inode(1), options(read));
+        sockets.learn_options(&learned(Inode(1), options(read)));
         sockets.groups()[0].example.v6only
     };
-    assert_eq!(learned(Truth::Unknown, Truth::No), Truth::No);
-    assert_eq!(learned(Truth::Unknown, Truth::Yes), Truth::Yes);
-    assert_eq!(learned(Truth::No, Truth::Yes), Truth::No);
+    assert_eq!(read(Truth::Unknown, Truth::No), Truth::No);
+    assert_eq!(read(Truth::Unknown, Truth::Yes), Truth::Yes);
+    assert_eq!(read(Truth::No, Truth::Yes), Truth::No);
 }
 
 /// A connection in its final wait, from a client of that number to one of these addresses of a server.
@@ -94,7 +122,7 @@ fn a_group_that_loses_its_last_member_is_gone_and_those_behind_it_still_grow() {
     let mut sockets = Sockets::default();
     sockets.add(connection(1));
     sockets.add(waiting(1, 1, 1));
-    sockets.learn_options(Inode(1), options(Truth::No));
+    sockets.learn_options(&learned(Inode(1), options(Truth::No)));
     sockets.add(waiting(1, 2, 1));
     sockets.add(connection(2));
     let counts: Vec<u64> = sockets.groups().iter().map(|group| group.count).collect();
@@ -120,16 +148,16 @@ proptest! {
     #[test]
     fn no_socket_is_lost_or_counted_twice(
         added in proptest::collection::vec(any_socket(), 0..60),
-        learned in proptest::collection::vec((any::<prop::sample::Index>(), any::<bool>()), 0..6),
+        answers in proptest::collection::vec((any::<prop::sample::Index>(), any::<bool>()), 0..6),
     ) {
         let mut sockets = Sockets::default();
         for socket in &added {
             sockets.add(socket.clone());
         }
-        for (which, answer) in learned {
+        for (which, answer) in answers {
             let inodes: Vec<Inode> = added.iter().filter_map(|socket| socket.inode).collect();
             if !inodes.is_empty() {
-                sockets.learn_options(*which.get(&inodes), options(Truth::from(answer)));
+                sockets.learn_options(&learned(*which.get(&inodes), options(Truth::from(answer))));
             }
         }
         prop_assert_eq!(sockets.count(), added.len() as u64);

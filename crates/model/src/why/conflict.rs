@@ -4,10 +4,11 @@ use super::Need;
 use super::judgement::Judgement;
 use crate::bind::{Barrier, Overlap, Rules, relation};
 use crate::facts::{Facts, Holder, Host, Kind, Service, Socket, SocketGroup, Transport};
-use crate::ids::Inode;
+use crate::ids::{Inode, Pid};
 use crate::lifetime::{Lifetime, lifetime};
 use crate::state::State;
 use crate::truth::Truth;
+use std::collections::HashSet;
 
 /// Sockets that stand against a bind.
 #[derive(Clone, Debug)]
@@ -168,23 +169,17 @@ fn service(socket: &Socket, facts: &Facts) -> Option<Service> {
 
 /// One entry per process, whichever of the group's sockets it holds.
 pub(super) fn holders(group: &SocketGroup, facts: &Facts) -> Vec<Holder> {
-    let mut found: Vec<Holder> = Vec::new();
-    for holder in group.inodes.iter().flat_map(|inode| facts.holders_of(*inode)) {
-        if found.iter().all(|known| known.process.pid != holder.process.pid) {
-            found.push(holder.clone());
-        }
-    }
-    found
+    let inodes: HashSet<Inode> = group.inodes.iter().copied().collect();
+    let mut pids: HashSet<Pid> = HashSet::new();
+    let of_group = facts.holders.iter().filter(|holder| inodes.contains(&holder.inode));
+    of_group.filter(|holder| pids.insert(holder.process.pid)).cloned().collect()
 }
 
 /// Asks for the holders of conflicting sockets that were not looked for yet.
 pub(super) fn holders_needed(conflicts: &[Conflict], facts: &Facts) -> Option<Need> {
-    let unsought: Vec<Inode> = conflicts
-        .iter()
-        .flat_map(|conflict| conflict.sockets.inodes.iter().take(HOLDERS_SOUGHT))
-        .copied()
-        .filter(|inode| !facts.holders_sought.contains(inode))
-        .collect();
+    let sought: HashSet<Inode> = facts.holders_sought.iter().copied().collect();
+    let inodes = conflicts.iter().flat_map(|conflict| conflict.sockets.inodes.iter().copied());
+    let unsought: Vec<Inode> = inodes.filter(|inode| !sought.contains(inode)).collect();
     (!unsought.is_empty()).then_some(Need::Holders(unsought))
 }
 
@@ -223,6 +218,3 @@ fn connection_role(socket: &Socket, host: &Host, has_listener: bool) -> Role {
         Role::Accepted
     }
 }
-
-/// Of a group of alike connections this many are attributed; more would say the same again.
-const HOLDERS_SOUGHT: usize = 64;
