@@ -40,6 +40,17 @@ pub enum Outcome {
     Failed(String),
 }
 
+impl Outcome {
+    /// Whether something that was there is gone by this.
+    pub const fn ended_something(&self) -> bool {
+        match self {
+            Self::Destroyed { destroyed, .. } => *destroyed > 0,
+            Self::Stopped { .. } | Self::GoneBefore => true,
+            Self::StillRuns(_) | Self::Waited(_) | Self::Failed(_) => false,
+        }
+    }
+}
+
 /// A process that was told to end and runs on.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Survivor {

@@ -96,7 +96,10 @@ fn ask(question: &str) -> Result<Answer, Error> {
     eprint!("{question} [y/N] ");
     io::stderr().flush().map_err(failed)?;
     let mut line = String::new();
-    io::stdin().lock().read_line(&mut line).map_err(failed)?;
+    if io::stdin().lock().read_line(&mut line).map_err(failed)? == 0 {
+        // Nobody pressed Enter: what follows begins a line of its own.
+        eprintln!();
+    }
     let answer = line.trim().to_ascii_lowercase();
     Ok(if answer == "y" || answer == "yes" { Answer::Go } else { Answer::Declined })
 }

@@ -13,11 +13,11 @@ use crate::exit::Exit;
 use crate::gather;
 use crate::report::page::{self, Page};
 use crate::report::{free as report, json, plan as paper};
-use lastack_model::facts::{Holder, Host};
+use lastack_model::facts::{Holder, Host, Socket};
 use lastack_model::ids::Pid;
 use lastack_model::plan::{self, Act, Obstacle, Plan, Step, Taken, Terms};
 use lastack_model::stop::Stop;
-use lastack_model::why::{Explanation, Question, Verdict};
+use lastack_model::why::{Conflict, Explanation, Permission, Question, Role, Verdict};
 use lastack_os::act::stop::{self, Kill};
 use lastack_os::sock_diag::Filter;
 use lastack_os::{act, host, namespace};
@@ -50,6 +50,7 @@ struct Campaign<'a> {
     binder: Binder,
     leave: Leave,
     terms: Terms,
+    announced: Vec<Act>,
     done: Vec<Done>,
 }
 
@@ -83,6 +84,7 @@ impl<'a> Campaign<'a> {
             binder,
             leave: Leave::of(&args.consent, args.output.json),
             terms,
+            announced: Vec::new(),
             done: Vec::new(),
         })
     }
@@ -92,6 +94,7 @@ impl<'a> Campaign<'a> {
         let first = self.plan(&before)?;
         self.terms.show(&before.explanation);
         self.show_plan(&before.explanation, &first)?;
+        self.announced = first.steps.iter().map(|step| step.act.clone()).collect();
         let (after, obstacles) = self.act(before, first.clone())?;
         let exit = exit(&after.explanation);
         self.show_end(&first, &after.explanation, &obstacles, exit)?;
@@ -109,9 +112,10 @@ impl<'a> Campaign<'a> {
                 return Ok((look, Vec::new()));
             }
             let outcome = self.take(step, &look)?;
+            self.note(step, &outcome, &look)?;
+            look = self.look_after(step, &outcome, &look)?;
             let failed = matches!(outcome, Outcome::Failed(_));
-            self.note(step.clone(), outcome, &look)?;
-            look = self.look_after(step, &look)?;
+            self.done.push(Done { step: step.clone(), outcome });
             if failed {
                 return Ok((look, Vec::new()));
             }
@@ -132,7 +136,7 @@ impl Campaign<'_> {
         host.asker = self.binder.asker;
         let ports: Vec<_> = self.question.requests.iter().map(|r| (r.transport, r.port)).collect();
         let mut facts = gather::facts(&ports, &host)?;
-        if trial == Trial::Always {
+        if trial == Trial::Always && self.question.trial == Permission::Allowed {
             gather::try_all(&self.question, &mut facts, self.binder);
         }
         let explanation = gather::explain(&self.question, &mut facts, self.binder);
@@ -155,23 +159,27 @@ impl Campaign<'_> {
         if look.explanation.verdict == Verdict::Free { self.look(Trial::Always) } else { Ok(look) }
     }
 
-    /// Looks again; what a process held goes a moment after the process.
-    fn look_after(&self, step: &Step, before: &Look) -> Result<Look, Error> {
-        let deadline = Instant::now() + SETTLING;
+    /// Looks again. What a process held goes a moment after the process, and what it had under way is acknowledged
+    /// after a round trip, which is gentler than to drop it.
+    fn look_after(&self, step: &Step, outcome: &Outcome, before: &Look) -> Result<Look, Error> {
+        let settling = if outcome.ended_something() { SETTLING } else { Duration::ZERO };
+        let deadline = Instant::now() + settling;
         loop {
             let look = self.look(Trial::Always)?;
-            let lingers = step.conflicts.iter().any(|at| {
-                let ended = &before.explanation.conflicts[*at].sockets.example;
-                look.explanation.conflicts.iter().any(|c| c.sockets.example.cookie == ended.cookie)
-            });
-            if !lingers || Instant::now() >= deadline {
+            let ended = step.conflicts.iter().map(|at| &before.explanation.conflicts[*at]);
+            if !lingers(ended, &look.explanation.conflicts) || Instant::now() >= deadline {
                 return Ok(look);
             }
             std::thread::sleep(BETWEEN_LOOKS);
         }
     }
 
+    /// Nobody is asked about a step whose harm was not shown.
     fn may(&self, step: &Step, look: &Look) -> Result<bool, Error> {
+        if self.leave == Leave::Ask && !self.announced.contains(&step.act) {
+            let conflicts = &look.explanation.conflicts;
+            self.on_paper(|page| paper::write_step(page, "+ ", step, conflicts))?;
+        }
         let act = paper::act(step, &look.explanation.conflicts);
         let answer = self.leave.to(step, &format!("{}?", paper::sentence(&act)))?;
         Ok(answer == Answer::Go)
@@ -195,41 +203,39 @@ impl Campaign<'_> {
         let grace = self.args.consent.grace;
         let terms = stop::Terms { grace, kill, named: self.named() };
         let outcome = carry::stop(what, &terms);
-        let question = format!("It still runs after {grace:?}. End it with SIGKILL?");
-        match outcome {
-            Outcome::StillRuns(_) if self.leave.to_kill(&question)? == Answer::Go => {
-                let terms = stop::Terms { grace: Duration::ZERO, kill: Kill::AfterGrace, ..terms };
-                Ok(carry::stop(what, &terms))
-            }
-            outcome => Ok(outcome),
+        let Outcome::StillRuns(survivors) = &outcome else { return Ok(outcome) };
+        let question = format!("{}. End with SIGKILL?", paper::survivors(survivors));
+        if kill == Kill::Never && self.leave.to_kill(&question)? == Answer::Go {
+            let terms = stop::Terms { grace: Duration::ZERO, kill: Kill::AfterGrace, ..terms };
+            return Ok(carry::stop(what, &terms));
         }
+        Ok(outcome)
     }
 
     fn wait(&self) -> Result<Outcome, Error> {
         let began = Instant::now();
         let patience = self.args.consent.patience;
         while began.elapsed() < patience {
-            if self.look(Trial::Always)?.explanation.verdict == Verdict::Free {
+            if self.look(Trial::IfOpen)?.explanation.verdict == Verdict::Free {
                 break;
             }
-            std::thread::sleep(BETWEEN_LOOKS);
+            let left = patience.saturating_sub(began.elapsed());
+            std::thread::sleep((left / 16).clamp(BETWEEN_LOOKS, LONGEST_NAP).min(left));
         }
         Ok(Outcome::Waited(began.elapsed().as_millis() as u64))
     }
 
-    fn note(&mut self, step: Step, outcome: Outcome, look: &Look) -> Result<(), Error> {
-        match (&step.act, &outcome) {
+    fn note(&mut self, step: &Step, outcome: &Outcome, look: &Look) -> Result<(), Error> {
+        match (&step.act, outcome) {
             (Act::Wait { .. }, _) => self.terms.patience_ms = 0,
             (Act::Destroy { role, .. }, _) => self.terms.taken.push(Taken::Destroyed(*role)),
-            (Act::Stop(owner), Outcome::StillRuns(_) | Outcome::Failed(_)) => {
-                let pids = owner.processes.iter().map(|process| process.pid).collect();
-                self.terms.taken.push(Taken::Stopped(pids));
+            (Act::Stop(_), Outcome::StillRuns(survivors)) => {
+                let pids = survivors.iter().map(|survivor| survivor.pid).collect();
+                self.terms.taken.push(Taken::RunOn(pids));
             }
             (Act::Stop(_), _) => {}
         }
-        self.show_done(&step, &outcome, look)?;
-        self.done.push(Done { step, outcome });
-        Ok(())
+        self.show_done(step, outcome, look)
     }
 }
 
@@ -261,7 +267,7 @@ impl Campaign<'_> {
                 explanation: after,
             }));
         }
-        let undone = self.done.is_empty() && !plan.steps.is_empty();
+        let undone = self.done.is_empty() && !plan.is_empty();
         let leave = undone.then_some(self.leave);
         self.on_paper(|page| report::after(page, after, plan, obstacles, leave))
     }
@@ -269,6 +275,18 @@ impl Campaign<'_> {
     fn on_paper(&self, write: impl FnOnce(&mut Page)) -> Result<(), Error> {
         commands::on_paper(&self.args.output, write)
     }
+}
+
+/// Whether some of what was ended is as it was, or is being closed. What a connection turns into keeps its cookie.
+fn lingers<'a>(mut ended: impl Iterator<Item = &'a Conflict>, now: &[Conflict]) -> bool {
+    let closing = |conflict: &Conflict| conflict.role == Role::OrphanUnacknowledged;
+    ended.any(|before| {
+        let Socket { cookie, state, .. } = before.sockets.example;
+        now.iter().any(|after| {
+            let example = &after.sockets.example;
+            example.cookie == cookie && example.state == state || closing(after) && !closing(before)
+        })
+    })
 }
 
 /// Only what can be bound counts.
@@ -283,3 +301,5 @@ const fn exit(explanation: &Explanation) -> Exit {
 /// How long what an ended process held may linger.
 const SETTLING: Duration = Duration::from_secs(1);
 const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
+/// What somebody waits for longer than needed at most.
+const LONGEST_NAP: Duration = Duration::from_millis(200);

@@ -216,7 +216,8 @@ fn futile(page: &mut Page, explanation: &Explanation) {
     }
 }
 
-fn unseen(page: &mut Page, explanation: &Explanation) {
+/// Writes what could not be looked at.
+pub(super) fn unseen(page: &mut Page, explanation: &Explanation) {
     if explanation.unseen.is_empty() {
         return;
     }

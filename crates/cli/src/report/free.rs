@@ -32,6 +32,10 @@ pub fn before(page: &mut Page, explanation: &Explanation, plan: &Plan) {
     if explanation.verdict != Verdict::Free {
         evidence::write_evidence(page, explanation);
         paper::write(page, plan, &explanation.conflicts);
+        let unseen = |obstacle: &Obstacle| matches!(obstacle, Obstacle::HolderUnseen { .. });
+        if plan.obstacles.iter().any(unseen) {
+            evidence::unseen(page, explanation);
+        }
         page.line(0, "");
     }
 }
@@ -45,7 +49,8 @@ pub fn after(
     leave: Option<Leave>,
 ) {
     if let Some(leave) = leave {
-        page.line(0, &format!("Nothing was done. {}", how(plan, leave)));
+        let how = how(plan, leave);
+        page.line(0, &format!("Nothing was done.{how}"));
         return;
     }
     evidence::verdict(page, explanation);
@@ -57,9 +62,13 @@ pub fn after(
 /// How to have the plan carried out.
 fn how(plan: &Plan, leave: Leave) -> String {
     let stops = plan.steps.iter().any(|step| step.consent() == Consent::StopsOwner);
-    match (leave, stops) {
-        (Leave::Ask, _) => String::new(),
-        (_, true) => "To do it: add --yes --stop, or run it in a terminal, where it asks.".into(),
-        (_, false) => "To do it: add --yes, or run it in a terminal, where it asks.".into(),
+    let flags = if stops { "--yes --stop" } else { "--yes" };
+    match leave {
+        _ if plan.steps.is_empty() => String::new(),
+        Leave::Ask => String::new(),
+        Leave::DryRun => format!(" To do it: {flags} instead of --dry-run."),
+        Leave::Flags { .. } => {
+            format!(" To do it: add {flags}, or run it in a terminal, where it asks.")
+        }
     }
 }

@@ -4,6 +4,7 @@ use crate::error::Error;
 use anstyle::{AnsiColor, Style};
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
+use textwrap::WordSplitter;
 
 /// Text that grows line by line.
 #[derive(Debug)]
@@ -60,6 +61,7 @@ impl Page {
         let options = textwrap::Options::new(self.width.max(first.len() + 20))
             .initial_indent(&first)
             .subsequent_indent(&rest)
+            .word_splitter(WordSplitter::Custom(breaks))
             .break_words(false);
         for line in textwrap::wrap(text, options) {
             self.text.push_str(line.trim_end());
@@ -87,6 +89,11 @@ pub fn print(text: &str) -> Result<(), Error> {
         }
         Ok(()) | Err(_) => Ok(()),
     }
+}
+
+/// Where a word may be broken: after a hyphen, but never in an option, which is typed as one word.
+fn breaks(word: &str) -> Vec<usize> {
+    if word.contains("--") { Vec::new() } else { WordSplitter::HyphenSplitter.split_points(word) }
 }
 
 fn width() -> usize {

@@ -4,7 +4,9 @@ use super::page::Page;
 use super::phrase;
 use crate::carry::{Outcome, Survivor};
 use lastack_model::facts::Process;
-use lastack_model::plan::{Act, Aftermath, Obstacle, Plan, Refusal, Step, destroy_words};
+use lastack_model::plan::{
+    Act, Aftermath, Obstacle, Plan, Refusal, Step, Whereabouts, destroy_words,
+};
 use lastack_model::remains::Risk;
 use lastack_model::stop::{Companion, Hindrance};
 use lastack_model::why::{Conflict, Role};
@@ -15,16 +17,21 @@ pub fn write(page: &mut Page, plan: &Plan, conflicts: &[Conflict]) {
         page.heading("Plan");
     }
     for (at, step) in plan.steps.iter().enumerate() {
-        page.item(2, &format!("{}. ", at + 1), &sentence(&act(step, conflicts)));
-        page.line(5, &harm(step, conflicts));
-        if let Act::Stop(stop) = &step.act {
-            page.command(5, &stop.means.command(&stop.processes));
-        }
+        write_step(page, &format!("{}. ", at + 1), step, conflicts);
     }
     if let Some(aftermath) = plan.aftermath {
         page.item(2, "- ", &after(aftermath));
     }
     write_obstacles(page, &plan.obstacles, conflicts);
+}
+
+/// Writes one step with its harm and its command.
+pub fn write_step(page: &mut Page, mark: &str, step: &Step, conflicts: &[Conflict]) {
+    page.item(2, mark, &sentence(&act(step, conflicts)));
+    page.line(2 + mark.len(), &harm(step, conflicts));
+    if let Act::Stop(stop) = &step.act {
+        page.command(2 + mark.len(), &stop.means.command(&stop.processes));
+    }
 }
 
 /// Writes what keeps the address from being made usable.
@@ -104,21 +111,33 @@ fn after(aftermath: Aftermath) -> String {
         n => format!("its {n} connections may leave"),
     };
     let then = if may_destroy {
-        "it is destroyed then, if it is in the way"
+        "what of it is in the way is destroyed then"
     } else {
-        "it may hold the port for up to two minutes; destroying it needs CAP_NET_ADMIN (root)"
+        "that may hold the port for up to two minutes; to destroy it needs CAP_NET_ADMIN (root)"
     };
     format!("{what} FIN_WAIT_2 or TIME_WAIT behind: {then}")
 }
 
 fn obstacle(obstacle: &Obstacle, conflicts: &[Conflict]) -> String {
     match obstacle {
-        Obstacle::NoSocketToBlame => "no socket is to blame, so ending one would not help".into(),
-        Obstacle::HolderUnseen { conflicts: which } => format!(
-            "no visible process holds {}: only its holder can close it ({})",
-            named(which, conflicts),
-            "a process of another user or pid namespace, or a descriptor in flight; root on the host may see it"
-        ),
+        Obstacle::NoSocketToBlame => {
+            "no socket is to blame, so ending one would not help (`lastack why` says what would)"
+                .into()
+        }
+        Obstacle::HolderUnseen { conflicts: which, whereabouts: Whereabouts::OtherUser(uid) } => {
+            format!(
+                "{} belongs to uid {uid}, whose processes you may not look into: root can see \
+                 which of them holds it, and stop it",
+                named(which, conflicts)
+            )
+        }
+        Obstacle::HolderUnseen { conflicts: which, whereabouts: Whereabouts::OutOfSight } => {
+            format!(
+                "no visible process holds {}, and only its holder can close it: a process in \
+                 another PID namespace (root outside of it sees that), or a descriptor in flight",
+                named(which, conflicts)
+            )
+        }
         Obstacle::MayNotDestroy { conflicts: which } => {
             format!(
                 "destroying {} needs CAP_NET_ADMIN: run as root{}",
@@ -132,15 +151,21 @@ fn obstacle(obstacle: &Obstacle, conflicts: &[Conflict]) -> String {
         ),
         Obstacle::Hindered(hindrance) => {
             let even = match hindrance {
-                Hindrance::Ourselves { pid, .. } => format!(" (--even {pid})"),
+                Hindrance::Ourselves { pid, .. } | Hindrance::Keeper { pid, .. } => {
+                    format!(" (--even {pid})")
+                }
                 _ => String::new(),
             };
             format!("{}; {}{even}", hindrance.words(), hindrance.advice())
         }
         Obstacle::Refused(refusal) => refused(refusal),
         Obstacle::InVain { conflicts: which } => {
-            format!("it was done, and {} is there", named(which, conflicts))
+            format!("{} was destroyed, and is there again or still", named(which, conflicts))
         }
+        Obstacle::RunsOn(process) => format!(
+            "{} was told to end and runs on; what is left is SIGKILL (--kill)",
+            phrase::process(process)
+        ),
         Obstacle::Newcomer(process) => format!(
             "{} holds it now and was not in the plan: something started it again",
             phrase::process(process)
@@ -199,14 +224,17 @@ fn outcome(outcome: &Outcome) -> String {
             let how = if *killed { "ended by SIGKILL" } else { "ended" };
             format!("{how} after {}", milliseconds(*after_ms))
         }
-        Outcome::StillRuns(survivors) => {
-            let one = |s: &Survivor| format!("{} (pid {}) still runs: {}", s.name, s.pid, s.why);
-            survivors.iter().map(one).collect::<Vec<_>>().join("; ")
-        }
+        Outcome::StillRuns(survivors) => self::survivors(survivors),
         Outcome::GoneBefore => "it had ended before".into(),
         Outcome::Waited(ms) => format!("waited {}", milliseconds(*ms)),
         Outcome::Failed(why) => why.clone(),
     }
+}
+
+/// Who still runs, and why.
+pub fn survivors(survivors: &[Survivor]) -> String {
+    let one = |s: &Survivor| format!("{} (pid {}) still runs: {}", s.name, s.pid, s.why);
+    survivors.iter().map(one).collect::<Vec<_>>().join("; ")
 }
 
 fn many(sockets: u64) -> String {

@@ -12,7 +12,7 @@ pub use guard::{Guard, OwnOnly, Refusal};
 pub use words::destroy_words;
 
 use crate::facts::{Holder, Host, Process};
-use crate::ids::Pid;
+use crate::ids::{Pid, Uid};
 use crate::remains::Risk;
 use crate::stop::{Around, Hindrance, Stop};
 use crate::why::{self, Conflict, Explanation, Harm, Role, Verdict};
@@ -85,6 +85,8 @@ pub enum Obstacle {
     HolderUnseen {
         /// Positions of the conflicts.
         conflicts: Vec<usize>,
+        /// Where it may be.
+        whereabouts: Whereabouts,
     },
     /// Destroying these needs `CAP_NET_ADMIN` over the network namespace.
     MayNotDestroy {
@@ -97,13 +99,26 @@ pub enum Obstacle {
     Hindered(Hindrance),
     /// This process took the address since the plan was made: it is not stopped unseen.
     Newcomer(Box<Process>),
+    /// This process was told to end and runs on.
+    RunsOn(Box<Process>),
     /// A guard that the user set refuses it.
     Refused(Refusal),
-    /// It was done, and they are there again or still.
+    /// They were destroyed, and they are there again or still.
     InVain {
         /// Positions of the conflicts.
         conflicts: Vec<usize>,
     },
+}
+
+/// Where a holder that is not seen may be.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+pub enum Whereabouts {
+    /// Among the processes of this user, which the one who acts may not look into.
+    OtherUser(Uid),
+    /// In another PID namespace, or nowhere: a descriptor in flight, or one that the kernel keeps for itself.
+    OutOfSight,
 }
 
 /// What a stopped program's connections leave behind.
@@ -155,8 +170,8 @@ pub struct Shown {
 pub enum Taken {
     /// Sockets of this role were destroyed.
     Destroyed(Role),
-    /// These processes were to be stopped.
-    Stopped(Vec<Pid>),
+    /// These processes were told to end, and run on.
+    RunOn(Vec<Pid>),
 }
 
 impl Terms {

@@ -1,10 +1,10 @@
 //! The ladder of harm: for each conflict the lowest rung that ends it and that may be stood on.
 
-use super::{Obstacle, Reach, Taken, Terms};
+use super::{Obstacle, Reach, Taken, Terms, Whereabouts};
 use crate::facts::Process;
 use crate::ids::Pid;
 use crate::lifetime::{Lifetime, Span};
-use crate::stop;
+use crate::stop::{self, Actor};
 use crate::truth::Truth;
 use crate::why::{Conflict, Role};
 
@@ -97,6 +97,9 @@ fn destroying(at: usize, conflict: &Conflict, terms: &Terms) -> Result<(), Obsta
         return Err(Obstacle::InVain { conflicts: vec![at] });
     }
     for holder in &conflict.holders {
+        if !terms.has_shown(&holder.process) {
+            return Err(Obstacle::Newcomer(Box::new(holder.process.clone())));
+        }
         terms.guard.admits(&holder.process, &terms.around.actor).map_err(Obstacle::Refused)?;
     }
     terms.guard.admits_socket(conflict, &terms.around.actor).map_err(Obstacle::Refused)?;
@@ -110,10 +113,8 @@ fn destroying(at: usize, conflict: &Conflict, terms: &Terms) -> Result<(), Obsta
 /// Whether every holder may be stopped: all of them, or none.
 fn stopping(at: usize, conflict: &Conflict, terms: &Terms) -> Result<(), Vec<Obstacle>> {
     if conflict.holders.is_empty() {
-        return Err(vec![Obstacle::HolderUnseen { conflicts: vec![at] }]);
-    }
-    if terms.taken.contains(&Taken::Stopped(pids(conflict))) {
-        return Err(vec![Obstacle::InVain { conflicts: vec![at] }]);
+        let whereabouts = whereabouts(conflict, &terms.around.actor);
+        return Err(vec![Obstacle::HolderUnseen { conflicts: vec![at], whereabouts }]);
     }
     let obstacles: Vec<Obstacle> = conflict
         .holders
@@ -128,6 +129,11 @@ fn may_stop(process: &Process, terms: &Terms) -> Result<(), Obstacle> {
     if !terms.has_shown(process) {
         return Err(Obstacle::Newcomer(Box::new(process.clone())));
     }
+    let runs_on =
+        |taken: &Taken| matches!(taken, Taken::RunOn(pids) if pids.contains(&process.pid));
+    if terms.taken.iter().any(runs_on) {
+        return Err(Obstacle::RunsOn(Box::new(process.clone())));
+    }
     terms.guard.admits(process, actor).map_err(Obstacle::Refused)?;
     match stop::may_signal(actor, process) {
         Truth::No => Err(Obstacle::MayNotSignal(Box::new(process.clone()))),
@@ -135,10 +141,16 @@ fn may_stop(process: &Process, terms: &Terms) -> Result<(), Obstacle> {
     }
 }
 
+/// The socket's user, where that explains why no holder is seen; root sees the processes of every user.
+fn whereabouts(conflict: &Conflict, actor: &Actor) -> Whereabouts {
+    match conflict.sockets.example.uid {
+        Some(uid) if uid != actor.uid && !actor.may_signal_anyone => Whereabouts::OtherUser(uid),
+        Some(_) | None => Whereabouts::OutOfSight,
+    }
+}
+
 fn pids(conflict: &Conflict) -> Vec<Pid> {
-    let mut pids: Vec<Pid> = conflict.holders.iter().map(|holder| holder.process.pid).collect();
-    pids.sort_unstable();
-    pids
+    conflict.holders.iter().map(|holder| holder.process.pid).collect()
 }
 
 /// Never a listener (it breaks its program and keeps the port) nor a bound socket (the kernel does not find it), nor a

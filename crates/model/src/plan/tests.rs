@@ -206,7 +206,19 @@ fn another_users_program_is_an_obstacle_and_nothing_else_is_touched_then() {
 fn a_listener_whose_holder_is_unseen_cannot_be_freed() {
     let explanation = explained(vec![held(State::Listen, 1)], Vec::new());
     let plan = planned(&explanation, &root());
-    assert_eq!(plan.obstacles, [Obstacle::HolderUnseen { conflicts: vec![0] }]);
+    let whereabouts = Whereabouts::OutOfSight;
+    assert_eq!(plan.obstacles, [Obstacle::HolderUnseen { conflicts: vec![0], whereabouts }]);
+}
+
+#[test]
+fn the_user_of_an_unseen_holder_is_named_to_those_who_may_not_look() {
+    let explanation = explained(vec![held(State::Listen, 1)], Vec::new());
+    let plan = planned(&explanation, &ordinary(2000));
+    let whereabouts = Whereabouts::OtherUser(Uid(1000));
+    assert_eq!(plan.obstacles, [Obstacle::HolderUnseen { conflicts: vec![0], whereabouts }]);
+    let own = planned(&explanation, &ordinary(1000));
+    let whereabouts = Whereabouts::OutOfSight;
+    assert_eq!(own.obstacles, [Obstacle::HolderUnseen { conflicts: vec![0], whereabouts }]);
 }
 
 #[test]
@@ -271,11 +283,25 @@ fn a_program_that_came_after_the_plan_was_shown_is_not_stopped() {
 }
 
 #[test]
-fn what_was_tried_in_vain_is_not_tried_for_ever() {
+fn connections_of_a_program_that_came_after_the_plan_was_shown_are_not_ended() {
+    let before = explained(vec![minisock(State::TimeWait, 9_000)], Vec::new());
+    let mut terms = root();
+    terms.show(&before);
+    let newcomer = process(SERVER);
+    let after = explained(vec![held(State::Established, 2)], vec![holder(2, newcomer.clone())]);
+    assert_eq!(planned(&after, &terms).obstacles, [Obstacle::Newcomer(Box::new(newcomer))]);
+}
+
+#[test]
+fn what_runs_on_is_not_told_to_end_for_ever_also_when_its_fellow_holder_has_gone() {
     let explanation = explained(vec![held(State::Listen, 1)], vec![holder(1, process(SERVER))]);
-    let taken = vec![Taken::Stopped(vec![Pid(SERVER)])];
+    let taken = vec![Taken::RunOn(vec![Pid(699), Pid(SERVER)])];
     let plan = planned(&explanation, &Terms { taken, ..root() });
-    assert_eq!(plan.obstacles, [Obstacle::InVain { conflicts: vec![0] }]);
+    assert_eq!(plan.obstacles, [Obstacle::RunsOn(Box::new(process(SERVER)))]);
+}
+
+#[test]
+fn what_was_destroyed_in_vain_is_not_destroyed_for_ever() {
     let waits = explained(vec![minisock(State::TimeWait, 9_000)], Vec::new());
     let taken = vec![Taken::Destroyed(Role::TimeWait); 4];
     let plan = planned(&waits, &Terms { taken, ..root() });

@@ -22,7 +22,12 @@ pub enum Hindrance {
         /// Its short name.
         name: String,
     },
-    /// It is the one who asks, or the shell that it was started from.
+    /// It is the one who asks, which inherited the socket and lets go of it by ending.
+    Itself {
+        /// The descriptor that it inherited.
+        descriptor: i32,
+    },
+    /// It is what the one who asks runs in.
     Ourselves {
         /// The process.
         pid: Pid,
@@ -94,13 +99,16 @@ impl Hindrance {
     pub fn words(&self) -> String {
         match self {
             Self::InFlight { pid, name, carrier } => format!(
-                "the socket is in flight, in the queue of descriptor {carrier} of {name} (pid {pid}): no process can \
-                 close it there"
+                "the socket seems to be in flight, in the queue of descriptor {carrier} of {name} (pid {pid}): no \
+                 process can close it there"
             ),
             Self::Init { name } => format!(
                 "{name} is the first process (pid 1): no signal ends it from within its PID namespace, and the system \
                  ends with it"
             ),
+            Self::Itself { descriptor } => {
+                format!("lastack itself inherited the socket, as descriptor {descriptor}")
+            }
             Self::Ourselves { pid, name } => {
                 format!(
                     "{name} (pid {pid}) is what lastack runs in, and would take lastack with it"
@@ -132,6 +140,9 @@ impl Hindrance {
             }
             Self::Init { .. } => {
                 "from outside the PID namespace, stop the container; if a socket unit listens, stop that".into()
+            }
+            Self::Itself { descriptor } => {
+                format!("start it without that descriptor (`lastack free ... {descriptor}<&-`)")
             }
             Self::Ourselves { pid, .. } => {
                 format!("run lastack from another terminal, or name pid {pid} expressly")

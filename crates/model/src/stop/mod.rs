@@ -66,8 +66,15 @@ fn add(stops: &mut Vec<Stop>, means: Means, process: &Process) {
 /// How one holder is stopped.
 fn means(holder: &Holder, around: &Around) -> Result<Means, Hindrance> {
     let process = &holder.process;
-    if let Descriptor::InFlight { carrier } = holder.descriptor {
-        return Err(Hindrance::InFlight { pid: process.pid, name: process.name.clone(), carrier });
+    match holder.descriptor {
+        Descriptor::InFlight { carrier } => {
+            let (pid, name) = (process.pid, process.name.clone());
+            return Err(Hindrance::InFlight { pid, name, carrier });
+        }
+        Descriptor::Open { number, .. } if process.pid == around.actor.pid => {
+            return Err(Hindrance::Itself { descriptor: number });
+        }
+        Descriptor::Open { .. } => {}
     }
     if let Some(activator) = around
         .activators

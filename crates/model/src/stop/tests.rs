@@ -228,12 +228,13 @@ fn a_descriptor_in_flight_and_the_first_process_hinder_all() {
 fn what_lastack_runs_in_is_not_stopped_unless_named() {
     let actor = Actor { pid: Pid(90), ancestors: above("bash"), ..Actor::default() };
     let around = Around { actor, ..Around::default() };
-    for pid in [90, 40] {
-        let hindrances = stops(&[holder(process(pid, "bash"))], &around).expect_err("hindered");
-        assert!(matches!(&hindrances[..], [Hindrance::Ourselves { .. }]), "{pid}");
-        let named = Around { named: vec![Pid(pid)], ..around.clone() };
-        assert_eq!(commands(&[holder(process(pid, "bash"))], &named).len(), 1);
-    }
+    let shell = [holder(process(40, "bash"))];
+    let hindrances = stops(&shell, &around).expect_err("hindered");
+    assert!(matches!(&hindrances[..], [Hindrance::Ourselves { .. }]));
+    let named = Around { named: vec![Pid(40)], ..around.clone() };
+    assert_eq!(commands(&shell, &named).len(), 1);
+    let itself = stops(&[holder(process(90, "lastack"))], &around).expect_err("hindered");
+    assert!(matches!(&itself[..], [Hindrance::Itself { descriptor: 3 }]), "{itself:?}");
 }
 
 #[test]

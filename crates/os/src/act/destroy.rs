@@ -30,7 +30,7 @@ pub enum Destroyed {
 pub struct Tally {
     /// Destroyed by this call.
     pub destroyed: u64,
-    /// Gone before.
+    /// Gone before, or not found by the kernel.
     pub gone: u64,
 }
 
@@ -89,8 +89,9 @@ pub fn sweep(filter: &Filter, wanted: impl Fn(&Socket) -> bool) -> Result<Tally>
         })?;
         let found = walk.finish(&mut destroyer)?;
         total.destroyed += found.destroyed;
-        total.gone += found.gone;
-        if found == Tally::default() {
+        // What the kernel lists and does not find is met again on every walk.
+        total.gone = total.gone.max(found.gone);
+        if found.destroyed == 0 {
             break;
         }
     }
