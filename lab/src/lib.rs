@@ -12,6 +12,7 @@ pub mod link;
 pub mod namespace;
 pub mod other_explorer;
 pub mod owner;
+pub mod paper;
 pub mod privilege;
 pub mod program;
 pub mod random;

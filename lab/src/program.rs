@@ -4,10 +4,11 @@
 //! every descriptor of this process, which would hold sockets open for a moment and be seen as one more holder.
 
 use serde_json::Value;
+use std::cell::Cell;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What a run of `lastack` came to.
 #[derive(Clone, Debug)]
@@ -118,17 +119,32 @@ pub fn lastack_apart(arguments: &[&str]) -> Run {
 ///
 /// When it cannot be started.
 pub fn run(command: &mut Command) -> Run {
+    run_with(command, Stdio::null())
+}
+
+/// Runs a command to its end, with this as its standard input.
+///
+/// # Panics
+///
+/// When it cannot be started.
+pub fn run_with(command: &mut Command, input: impl Into<Stdio>) -> Run {
     let _alone = alone();
-    command.stdin(Stdio::null()).env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
+    command.stdin(input).env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
     let name = command.get_program().to_string_lossy().into_owned();
-    let Output { status, stdout, stderr } = command.output().unwrap_or_else(|error| {
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn();
+    // The command has a copy of its input, which would be seen as one more holder.
+    command.stdin(Stdio::null());
+    let ended = child.and_then(Child::wait_with_output);
+    let Output { status, stdout, stderr } = ended.unwrap_or_else(|error| {
         panic!("failed to run {name}: {error} (install {name}; `cargo xtask test` does)")
     });
     let text = |bytes| String::from_utf8(bytes).expect("output in UTF-8");
     Run { stdout: text(stdout), stderr: text(stderr), code: status.code() }
 }
 
-/// Does something while no child is being started, so that a socket closed in it is closed at once.
+/// Does something while no other test starts a child, so that a socket closed in it is closed at once, and what it runs
+/// is run without waiting for others.
 pub fn undisturbed<T>(act: impl FnOnce() -> T) -> T {
     let _alone = alone();
     act()
@@ -174,8 +190,23 @@ pub fn path_for_anybody() -> PathBuf {
 /// The user that has no rights.
 pub const NOBODY: u32 = 65534;
 
-/// A test that failed while it was alone has done the others no harm.
+/// A test that failed while it was alone has done the others no harm. Whoever is alone already stays so.
 fn alone() -> impl Drop {
     static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+    let outermost = DEPTH.replace(DEPTH.get() + 1) == 0;
+    Alone { _held: outermost.then(|| ALONE.lock().unwrap_or_else(PoisonError::into_inner)) }
+}
+
+struct Alone {
+    _held: Option<MutexGuard<'static, ()>>,
+}
+
+impl Drop for Alone {
+    fn drop(&mut self) {
+        DEPTH.set(DEPTH.get() - 1);
+    }
+}
+
+thread_local! {
+    static DEPTH: Cell<u32> = const { Cell::new(0) };
 }

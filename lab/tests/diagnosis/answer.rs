@@ -1,5 +1,6 @@
 //! An answer of `lastack why` in both forms, and the checks that hold for every one of them.
 
+pub(crate) use lastack_lab::paper::assert_clean;
 use lastack_lab::program::{User, lastack_as, undisturbed};
 use lastack_lab::sockets;
 use lastack_model::bind::{Options, Request};
@@ -177,18 +178,6 @@ pub(crate) fn fresh_port() -> u16 {
 /// This process, which holds the sockets of most tests.
 pub(crate) fn me() -> u32 {
     std::process::id()
-}
-
-/// Checks that text which no terminal reads has no escape codes and keeps to 80 columns. A word that is longer than
-/// half a line, as in a path, may stick out, and a command must, to be copied whole.
-pub(crate) fn assert_clean(text: &str) {
-    assert!(!text.contains('\x1b'), "escape codes: {text:?}");
-    for line in text.lines() {
-        let unbreakable = line.split_whitespace().any(|word| word.len() > 40);
-        let command = ["sudo ", "kill "].iter().any(|word| line.trim_start().starts_with(word));
-        assert!(line.chars().count() <= 80 || unbreakable || command, "longer than 80: {line:?}");
-        assert_eq!(line, line.trim_end(), "space at the end of a line");
-    }
 }
 
 fn numbers_after<'a>(text: &'a str, mark: &'a str) -> impl Iterator<Item = u64> + 'a {
