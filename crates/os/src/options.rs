@@ -35,7 +35,7 @@ pub fn bind_to_interface(socket: &impl AsFd, interface: InterfaceIndex) -> Resul
 }
 
 /// A duplicate of the held socket, checked to be that socket and not one that took its number since.
-fn duplicate(holder: &Holder) -> Result<OwnedFd> {
+pub(crate) fn duplicate(holder: &Holder) -> Result<OwnedFd> {
     let failed = |cause| {
         Error::new("duplicate", object(holder), cause).with_remedy(
             "needs the right to trace the process: run as its user or with CAP_SYS_PTRACE",

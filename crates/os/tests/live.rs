@@ -3,9 +3,12 @@
 
 use lastack_model::bind::{Options, Request};
 use lastack_model::errno::Errno;
-use lastack_model::facts::{Descriptor, Inheritance, Transport, TrialOutcome};
+use lastack_model::facts::{Descriptor, Inheritance, Socket, Transport, TrialOutcome};
 use lastack_model::ids::{Inode, Pid, Port, Uid};
 use lastack_model::truth::Truth;
+use lastack_os::act::destroy::Destroyed;
+use lastack_os::act::disconnect::disconnect;
+use lastack_os::sock_diag::{self, Filter};
 use lastack_os::trial::TrialUser;
 use lastack_os::{holders, namespace, options, trial};
 use rustix::io::{FdFlags, IoSlice, fcntl_setfd};
@@ -13,9 +16,9 @@ use rustix::net::{
     AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
     sendmsg, socketpair, sockopt,
 };
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::mem::MaybeUninit;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -307,4 +310,37 @@ fn send(over: &OwnedFd, socket: &TcpListener) {
     let sent = [socket.as_fd()];
     assert!(control.push(SendAncillaryMessage::ScmRights(&sent)));
     sendmsg(over, &[IoSlice::new(b"x")], &mut control, SendFlags::empty()).expect("sent");
+}
+
+#[test]
+fn a_held_connection_is_ended_through_its_holder_and_its_port_is_free_at_once() {
+    let _turn = turn();
+    alone(|| {
+        let listener = TcpListener::bind("127.0.0.1:8080").expect("a listener");
+        let mut peer = TcpStream::connect("127.0.0.1:8080").expect("a connection");
+        let (mut accepted, _) = listener.accept().expect("accepted");
+        drop(listener);
+        let wanted = inode(&accepted);
+        let found = holders::find(&[wanted]).expect("a search").holders;
+        let dump = sock_diag::fold(
+            &Filter::on_port(Transport::Tcp, Port(8080)),
+            |all: &mut Vec<Socket>, socket| all.push(socket),
+        );
+        let sockets = dump.expect("a dump").folded;
+        let connection = sockets.iter().find(|s| s.inode == Some(wanted)).expect("the connection");
+        let bind = || trial::bind(&request(LOOPBACK, 8080), TrialUser::Caller);
+        assert_eq!(bind(), TrialOutcome::Refused(Errno::AddressInUse));
+
+        let elsewhere =
+            Socket { remote: Some(peer.peer_addr().expect("an end")), ..connection.clone() };
+        let spared = disconnect(&found[0], &elsewhere).expect("no error");
+        assert_eq!(spared, Destroyed::Gone, "a descriptor that means another connection by now");
+
+        assert_eq!(disconnect(&found[0], connection).expect("ended"), Destroyed::Now);
+        assert_eq!(bind(), TrialOutcome::Bound);
+        let kind = |error: std::io::Error| error.kind();
+        assert_eq!(peer.read(&mut [0]).map_err(kind), Err(ErrorKind::ConnectionReset));
+        assert_eq!(accepted.read(&mut [0]).map_err(kind), Err(ErrorKind::ConnectionReset));
+        assert_eq!(disconnect(&found[0], connection).expect("no error"), Destroyed::Gone);
+    });
 }

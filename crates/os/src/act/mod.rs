@@ -4,6 +4,7 @@
 //! here chooses: what to do is decided by `lastack_model` and allowed by a person.
 
 pub mod destroy;
+pub mod disconnect;
 pub mod file;
 pub mod stop;
 pub mod sysctl;
