@@ -112,7 +112,7 @@ fn held(socket: &Socket, settings: &Sysctls) -> Lifetime {
         && matches!(socket.timer.kind, TimerKind::Retransmit | TimerKind::Probe);
     let limit = match socket.state {
         State::SynSent => syn_limit(settings),
-        _ => Limit { retries: settings.retries2, dead_at_maximum: false, base_ms: RTO_MIN_MS },
+        _ => limit(settings.retries2, RTO_MIN_MS, settings),
     };
     match gives_up(socket, limit, None, 0) {
         Lifetime::Ends(span) if silent => Lifetime::WhileHeldPeerSilent(span),
@@ -127,18 +127,26 @@ struct Limit {
     /// Once the interval has reached its maximum, the peer counts as dead (`tcp_orphan_retries`).
     dead_at_maximum: bool,
     base_ms: u64,
+    /// `tcp_rto_max`.
+    longest_ms: u64,
 }
 
-const fn orphan_limit(settings: &Sysctls) -> Limit {
+fn orphan_limit(settings: &Sysctls) -> Limit {
     match settings.orphan_retries {
-        0 => Limit { retries: 8, dead_at_maximum: true, base_ms: RTO_MIN_MS },
-        retries => Limit { retries, dead_at_maximum: false, base_ms: RTO_MIN_MS },
+        0 => Limit { dead_at_maximum: true, ..limit(8, RTO_MIN_MS, settings) },
+        retries => limit(retries, RTO_MIN_MS, settings),
     }
 }
 
-const fn syn_limit(settings: &Sysctls) -> Limit {
+fn syn_limit(settings: &Sysctls) -> Limit {
     let retries = settings.syn_retries.saturating_add(settings.syn_linear_timeouts);
-    Limit { retries, dead_at_maximum: false, base_ms: SYN_RTO_MS }
+    limit(retries, SYN_RTO_MS, settings)
+}
+
+/// The kernel takes no `tcp_rto_max_ms` below a second; a file of facts may hold any.
+fn limit(retries: u8, base_ms: u64, settings: &Sysctls) -> Limit {
+    let longest_ms = u64::from(settings.rto_max_ms).max(base_ms);
+    Limit { retries, dead_at_maximum: false, base_ms, longest_ms }
 }
 
 /// When retransmission without an answer ends (`tcp_write_timeout`, `retransmits_timed_out`).
@@ -157,16 +165,16 @@ fn gives_up(
     let mut interval = socket
         .traffic
         .map_or_else(|| first << sent.min(16), |traffic| u64::from(traffic.rto_ms))
-        .clamp(1, RTO_MAX_MS);
+        .clamp(1, limit.longest_ms);
     let mut left = u64::from(socket.timer.remaining_ms);
-    let mut elapsed = elapsed_at_timeout(interval, sent, first);
+    let mut elapsed = elapsed_at_timeout(interval, sent, limit);
     loop {
-        let dead = limit.dead_at_maximum && interval >= RTO_MAX_MS;
+        let dead = limit.dead_at_maximum && interval >= limit.longest_ms;
         let retransmitted = sent > 0 || elapsed > 0;
         if retransmitted && (dead || elapsed >= budget) {
             break;
         }
-        interval = (interval * 2).min(RTO_MAX_MS);
+        interval = (interval * 2).min(limit.longest_ms);
         elapsed += interval;
         left += interval;
     }
@@ -179,18 +187,19 @@ fn gives_up(
 }
 
 /// Milliseconds from the first retransmission to the next timeout, which ends the present interval.
-fn elapsed_at_timeout(interval: u64, sent: u32, first: u64) -> u64 {
+fn elapsed_at_timeout(interval: u64, sent: u32, limit: Limit) -> u64 {
+    let Limit { base_ms, longest_ms, .. } = limit;
     if sent == 0 {
         0
-    } else if interval < RTO_MAX_MS {
+    } else if interval < longest_ms {
         2 * (interval - (interval >> sent.min(63)))
     } else {
-        (1..=sent).map(|n| (first << n.min(16)).min(RTO_MAX_MS)).sum()
+        (1..=sent).map(|n| (base_ms << n.min(16)).min(longest_ms)).sum()
     }
 }
 
 fn model_timeout_ms(limit: Limit) -> u64 {
-    retransmission_ms(limit.retries.into(), limit.base_ms, RTO_MAX_MS)
+    retransmission_ms(limit.retries.into(), limit.base_ms, limit.longest_ms)
 }
 
 /// `tcp_model_timeout`: the sum of so many intervals that double from the first up to the longest, and one more.
@@ -214,8 +223,6 @@ pub const TIMER_SLACK_MS: u64 = 3_000;
 const RTO_MIN_MS: u64 = 200;
 /// A timer of the wheel fires late by up to an eighth of its length.
 const WHEEL_LATENESS: u64 = 8;
-/// `TCP_RTO_MAX`.
-const RTO_MAX_MS: u64 = 120_000;
 /// `TCP_TIMEOUT_INIT`.
 const SYN_RTO_MS: u64 = 1_000;
 
@@ -223,10 +230,6 @@ const SYN_RTO_MS: u64 = 1_000;
 mod tests {
     use super::*;
     use crate::facts::{Timer, Traffic, Transport};
-
-    fn limit(retries: u8, base_ms: u64) -> Limit {
-        Limit { retries, dead_at_maximum: false, base_ms }
-    }
 
     fn unanswered(retransmits: u8, rto_ms: u32, remaining_ms: u32) -> Socket {
         let local = "10.0.0.1:80".parse().expect("an address");
@@ -244,9 +247,11 @@ mod tests {
 
     #[test]
     fn the_modelled_timeouts_are_the_documented_ones() {
-        assert_eq!(model_timeout_ms(limit(15, RTO_MIN_MS)), 924_600, "tcp_retries2 = 15");
-        assert_eq!(model_timeout_ms(limit(8, RTO_MIN_MS)), 102_200, "eight retries of an orphan");
-        assert_eq!(model_timeout_ms(limit(6, SYN_RTO_MS)), 127_000, "tcp_syn_retries = 6");
+        let settings = Sysctls::default();
+        let timeout = |retries, base_ms| model_timeout_ms(limit(retries, base_ms, &settings));
+        assert_eq!(timeout(15, RTO_MIN_MS), 924_600, "tcp_retries2 = 15");
+        assert_eq!(timeout(8, RTO_MIN_MS), 102_200, "eight retries of an orphan");
+        assert_eq!(timeout(6, SYN_RTO_MS), 127_000, "tcp_syn_retries = 6");
     }
 
     #[test]
@@ -264,6 +269,15 @@ mod tests {
         assert_eq!(at(0, 204), 204 + 408 + 816 + 1632);
         assert_eq!(at(1, 408), 408 + 816 + 1632);
         assert_eq!(at(3, 1632), 1632);
+    }
+
+    #[test]
+    fn a_shorter_longest_interval_ends_retransmission_sooner() {
+        let settings = Sysctls { rto_max_ms: 1_000, ..Sysctls::default() };
+        let orphan = gives_up(&unanswered(0, 200, 200), orphan_limit(&settings), None, 0);
+        assert_eq!(about(orphan), 200 + 400 + 800 + 1_000, "it counts as dead at the longest");
+        let none = Sysctls { rto_max_ms: 0, ..Sysctls::default() };
+        gives_up(&unanswered(0, 200, 200), orphan_limit(&none), None, 0);
     }
 
     #[test]

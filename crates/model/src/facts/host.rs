@@ -90,6 +90,8 @@ pub struct Sysctls {
     pub syn_retries: u8,
     /// `net.ipv4.tcp_syn_linear_timeouts`: SYNs sent at one interval before it doubles (0 before 6.5).
     pub syn_linear_timeouts: u8,
+    /// `net.ipv4.tcp_rto_max_ms`: the longest pause between retransmissions (120 s before 6.15).
+    pub rto_max_ms: u32,
     /// `net.ipv4.tcp_rfc1337`.
     pub rfc1337: bool,
 }
@@ -241,6 +243,7 @@ impl Default for Sysctls {
             retries2: 15,
             syn_retries: 6,
             syn_linear_timeouts: 0,
+            rto_max_ms: 120_000,
             rfc1337: false,
         }
     }

@@ -19,6 +19,7 @@ pub fn sysctls() -> Result<Sysctls> {
     set(&mut all.retries2, u8::MAX, "ipv4/tcp_retries2")?;
     set(&mut all.syn_retries, u8::MAX, "ipv4/tcp_syn_retries")?;
     set(&mut all.syn_linear_timeouts, u8::MAX, "ipv4/tcp_syn_linear_timeouts")?;
+    set(&mut all.rto_max_ms, u32::MAX, "ipv4/tcp_rto_max_ms")?;
     set_switch(&mut all.nonlocal_bind_v4, "ipv4/ip_nonlocal_bind")?;
     set_switch(&mut all.nonlocal_bind_v6, "ipv6/ip_nonlocal_bind")?;
     set_switch(&mut all.autobind_reuse, "ipv4/ip_autobind_reuse")?;
