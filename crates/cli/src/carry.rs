@@ -3,14 +3,17 @@
 //! Decides nothing: the step says what, and every act checks again that its object is the one that was meant.
 
 use lastack_model::facts::{Socket, SocketGroup};
-use lastack_model::ids::Pid;
+use lastack_model::ids::{Inode, Pid};
 use lastack_model::plan::Step;
 use lastack_model::stop::Stop;
 use lastack_model::why::Conflict;
-use lastack_os::act::destroy;
+use lastack_os::act::destroy::{self, Destroyed, Tally};
+use lastack_os::act::disconnect;
 use lastack_os::act::stop::{self, Stopped};
-use lastack_os::sock_diag::{Filter, States};
+use lastack_os::holders;
+use lastack_os::sock_diag::{self, Filter, States};
 use serde::Serialize;
+use std::io::ErrorKind;
 
 /// What came of a step.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -36,6 +39,8 @@ pub enum Outcome {
     GoneBefore,
     /// So many milliseconds were waited.
     Waited(u64),
+    /// A process that holds the connection could not be traced; nothing was done to that connection.
+    NotTraced(String),
     /// It could not be done, or only in part.
     Failed(String),
 }
@@ -46,7 +51,7 @@ impl Outcome {
         match self {
             Self::Destroyed { destroyed, .. } => *destroyed > 0,
             Self::Stopped { .. } | Self::GoneBefore => true,
-            Self::StillRuns(_) | Self::Waited(_) | Self::Failed(_) => false,
+            Self::StillRuns(_) | Self::Waited(_) | Self::NotTraced(_) | Self::Failed(_) => false,
         }
     }
 }
@@ -85,6 +90,44 @@ pub fn destroy(
         Ok(tally) => Outcome::Destroyed { destroyed: tally.destroyed, gone: tally.gone },
         Err(error) => Outcome::Failed(format!("failed to {error}")),
     }
+}
+
+/// Ends the connections of these conflicts that the filter lists and that are wanted, each through a descriptor of a
+/// process that holds it now.
+pub fn disconnect(
+    conflicts: &[&Conflict],
+    filter: &Filter,
+    wanted: impl Fn(&Socket) -> bool,
+) -> Outcome {
+    let covered = |socket: &Socket| conflicts.iter().any(|c| c.sockets.covers(socket));
+    let list = |all: &mut Vec<Socket>, socket: Socket| {
+        if wanted(&socket) && covered(&socket) {
+            all.push(socket);
+        }
+    };
+    let listed = sock_diag::fold(filter, list).map(|dump| dump.folded);
+    match listed.and_then(|sockets| disconnect_each(&sockets)) {
+        Ok(tally) => Outcome::Destroyed { destroyed: tally.destroyed, gone: tally.gone },
+        Err(error) if error.cause().kind() == ErrorKind::PermissionDenied => {
+            Outcome::NotTraced(format!("failed to {error}"))
+        }
+        Err(error) => Outcome::Failed(format!("failed to {error}")),
+    }
+}
+
+fn disconnect_each(sockets: &[Socket]) -> lastack_os::Result<Tally> {
+    let inodes: Vec<Inode> = sockets.iter().filter_map(|socket| socket.inode).collect();
+    let holders = holders::find(&inodes)?.holders;
+    let mut tally = Tally::default();
+    for socket in sockets {
+        // What nobody holds any more is closing, and no longer what was meant.
+        let holder = holders.iter().find(|holder| Some(holder.inode) == socket.inode);
+        match holder.map(|holder| disconnect::disconnect(holder, socket)).transpose()? {
+            Some(Destroyed::Now) => tally.destroyed += 1,
+            Some(Destroyed::Gone) | None => tally.gone += 1,
+        }
+    }
+    Ok(tally)
 }
 
 /// Stops the processes.

@@ -124,7 +124,11 @@ impl<'a> Attempt<'a> {
 
     /// Runs it with these further arguments, and checks what it prints.
     pub(crate) fn run(&self, arguments: &[&str]) -> Run {
-        let lastack = program::path().into_os_string().into_string().expect("a path in UTF-8");
+        let lastack = match self.user {
+            User::Root => program::path(),
+            User::Nobody => program::path_for_anybody(),
+        };
+        let lastack = lastack.into_os_string().into_string().expect("a path in UTF-8");
         let mut words = self.through.clone();
         words.push(lastack);
         words.push("free".into());

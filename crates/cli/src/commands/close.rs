@@ -16,7 +16,7 @@ use crate::report::page::{self, Page};
 use crate::report::{json, plan as paper};
 use lastack_model::facts::{Facts, Host, Kind, PortRange, Socket, Sockets, Transport, Unseen};
 use lastack_model::ids::{Cookie, Inode, Pid, Port};
-use lastack_model::plan::{self, Plan, Reach, Terms};
+use lastack_model::plan::{self, Act, Plan, Reach, Terms};
 use lastack_model::selection::{self, End, Selection};
 use lastack_model::stop::Around;
 use lastack_model::why::{self, Conflict};
@@ -159,9 +159,16 @@ impl<'a> Closing<'a> {
             let conflicts: Vec<&Conflict> =
                 step.conflicts.iter().map(|at| &connections[*at]).collect();
             // One that was not shown is none of them, however alike; one that has moved since is idle no more.
-            let outcome = carry::destroy(&conflicts, filter(&self.selection), |socket| {
+            let wanted = |socket: &Socket| {
                 found.each.includes(socket) && self.selection.includes(socket, &self.host)
-            });
+            };
+            let filter = filter(&self.selection);
+            let outcome = match step.act {
+                Act::Disconnect { .. } => carry::disconnect(&conflicts, &filter, wanted),
+                Act::Wait { .. } | Act::Destroy { .. } | Act::Stop(_) => {
+                    carry::destroy(&conflicts, filter, wanted)
+                }
+            };
             self.on_paper(|page| paper::write_done(page, step, &outcome, connections))?;
             done.push(Done { step: step.clone(), outcome });
         }

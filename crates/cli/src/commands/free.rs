@@ -13,6 +13,7 @@ use crate::exit::Exit;
 use crate::gather;
 use crate::report::page::{self, Page};
 use crate::report::{free as report, json, plan as paper};
+use crate::waiting::{self, Limits, Refused};
 use lastack_model::facts::{Holder, Host, Socket};
 use lastack_model::ids::Pid;
 use lastack_model::plan::{self, Act, Obstacle, Plan, Step, Taken, Terms};
@@ -191,6 +192,7 @@ impl Campaign<'_> {
         Ok(match &step.act {
             Act::Wait { .. } => self.wait()?,
             Act::Destroy { .. } => carry::destroy(&conflicts, self.filter(), |_| true),
+            Act::Disconnect { .. } => carry::disconnect(&conflicts, &self.filter(), |_| true),
             Act::Stop(owner) => self.stop(owner)?,
         })
     }
@@ -213,22 +215,19 @@ impl Campaign<'_> {
     }
 
     fn wait(&self) -> Result<Outcome, Error> {
-        let began = Instant::now();
-        let patience = self.args.consent.patience;
-        while began.elapsed() < patience {
-            if self.look(Trial::IfOpen)?.explanation.verdict == Verdict::Free {
-                break;
-            }
-            let left = patience.saturating_sub(began.elapsed());
-            std::thread::sleep((left / 16).clamp(BETWEEN_LOOKS, LONGEST_NAP).min(left));
-        }
-        Ok(Outcome::Waited(began.elapsed().as_millis() as u64))
+        let deadline = Some(Instant::now() + self.args.consent.patience);
+        let limits = Limits { deadline, interrupt: None, refused: Refused::GivesUp };
+        let waited = waiting::until_bindable(&self.question, self.binder, &limits, &mut |_| {})?;
+        Ok(Outcome::Waited(waited.time.as_millis() as u64))
     }
 
     fn note(&mut self, step: &Step, outcome: &Outcome, look: &Look) -> Result<(), Error> {
         match (&step.act, outcome) {
             (Act::Wait { .. }, _) => self.terms.patience_ms = 0,
-            (Act::Destroy { role, .. }, _) => self.terms.taken.push(Taken::Destroyed(*role)),
+            (_, Outcome::NotTraced(_)) => self.terms.taken.push(Taken::NotTraced),
+            (Act::Destroy { role, .. } | Act::Disconnect { role }, _) => {
+                self.terms.taken.push(Taken::Destroyed(*role));
+            }
             (Act::Stop(_), Outcome::StillRuns(survivors)) => {
                 let pids = survivors.iter().map(|survivor| survivor.pid).collect();
                 self.terms.taken.push(Taken::RunOn(pids));
@@ -301,5 +300,3 @@ const fn exit(explanation: &Explanation) -> Exit {
 /// How long what an ended process held may linger.
 const SETTLING: Duration = Duration::from_secs(1);
 const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
-/// What somebody waits for longer than needed at most.
-const LONGEST_NAP: Duration = Duration::from_millis(200);

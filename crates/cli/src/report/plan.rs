@@ -5,7 +5,7 @@ use super::phrase;
 use crate::carry::{Outcome, Survivor};
 use lastack_model::facts::Process;
 use lastack_model::plan::{
-    Act, Aftermath, Obstacle, Plan, Refusal, Step, Whereabouts, destroy_words,
+    Act, Aftermath, Obstacle, Plan, Refusal, Step, Whereabouts, destroy_words, disconnect_words,
 };
 use lastack_model::remains::Risk;
 use lastack_model::stop::{Companion, Hindrance};
@@ -61,6 +61,9 @@ pub fn act(step: &Step, conflicts: &[Conflict]) -> String {
             named(&step.conflicts, conflicts)
         ),
         Act::Destroy { .. } => format!("destroy {}", named(&step.conflicts, conflicts)),
+        Act::Disconnect { .. } => {
+            format!("end {} through its holder", named(&step.conflicts, conflicts))
+        }
         Act::Stop(owner) => {
             let who: Vec<String> =
                 owner.processes.iter().map(|p| format!("{} (pid {})", p.name, p.pid)).collect();
@@ -72,6 +75,7 @@ pub fn act(step: &Step, conflicts: &[Conflict]) -> String {
 fn harm(step: &Step, conflicts: &[Conflict]) -> String {
     match &step.act {
         Act::Wait { .. } => "nothing is done".into(),
+        Act::Disconnect { role } => format!("stops nobody: {}", disconnect_words(*role)),
         Act::Destroy { role, risk } => {
             let words = [destroy_words(*role)].into_iter().chain(risk.map(Risk::words));
             let unsent = unacknowledged(&step.conflicts, conflicts);
@@ -227,7 +231,7 @@ fn outcome(outcome: &Outcome) -> String {
         Outcome::StillRuns(survivors) => self::survivors(survivors),
         Outcome::GoneBefore => "it had ended before".into(),
         Outcome::Waited(ms) => format!("waited {}", milliseconds(*ms)),
-        Outcome::Failed(why) => why.clone(),
+        Outcome::NotTraced(why) | Outcome::Failed(why) => why.clone(),
     }
 }
 

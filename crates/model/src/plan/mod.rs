@@ -9,7 +9,7 @@ mod rungs;
 mod words;
 
 pub use guard::{Guard, OwnOnly, Refusal};
-pub use words::destroy_words;
+pub use words::{destroy_words, disconnect_words};
 
 use crate::facts::{Holder, Host, Process};
 use crate::ids::{Pid, Uid};
@@ -60,6 +60,12 @@ pub enum Act {
         role: Role,
         /// What ending such remains early risks.
         risk: Option<Risk>,
+    },
+    /// End connections through a descriptor of a process that holds them (`tcp_disconnect`), where the right to
+    /// destroy is missing.
+    Disconnect {
+        /// What the sockets are.
+        role: Role,
     },
     /// Stop the processes that hold them, the way they were started.
     Stop(Stop),
@@ -170,6 +176,8 @@ pub struct Shown {
 pub enum Taken {
     /// Sockets of this role were destroyed.
     Destroyed(Role),
+    /// A holder's descriptor could not be duplicated: no connection is ended through one.
+    NotTraced,
     /// These processes were told to end, and run on.
     RunOn(Vec<Pid>),
 }
@@ -203,7 +211,7 @@ impl Step {
     /// Whose leave it needs.
     pub const fn consent(&self) -> Consent {
         match self.act {
-            Act::Wait { .. } | Act::Destroy { .. } => Consent::StopsNobody,
+            Act::Wait { .. } | Act::Destroy { .. } | Act::Disconnect { .. } => Consent::StopsNobody,
             Act::Stop(_) => Consent::StopsOwner,
         }
     }
@@ -242,6 +250,7 @@ pub fn for_conflicts(
         Err(hindrances) => obstacles.extend(hindrances),
     }
     steps.extend(destroy_steps(&on(Rung::Destroy), conflicts, host));
+    steps.extend(disconnect_steps(&on(Rung::Disconnect), conflicts));
     steps.extend(wait_step(&on(Rung::Wait), conflicts));
     if !obstacles.is_empty() {
         return Plan { steps: Vec::new(), obstacles, aftermath: None };
@@ -320,6 +329,16 @@ fn destroy_steps(destroyed: &[usize], conflicts: &[Conflict], host: &Host) -> Ve
             (!of_role.is_empty()).then_some(Step { act, conflicts: of_role, harm })
         })
         .collect()
+}
+
+fn disconnect_steps(disconnected: &[usize], conflicts: &[Conflict]) -> Vec<Step> {
+    let step = |role: Role| {
+        let of_role: Vec<usize> =
+            disconnected.iter().copied().filter(|at| conflicts[*at].role == role).collect();
+        let act = Act::Disconnect { role };
+        (!of_role.is_empty()).then_some(Step { act, conflicts: of_role, harm: Harm::Connections })
+    };
+    rungs::DESTRUCTIBLE.into_iter().filter_map(step).collect()
 }
 
 fn wait_step(waited: &[usize], conflicts: &[Conflict]) -> Option<Step> {

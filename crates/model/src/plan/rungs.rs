@@ -1,7 +1,7 @@
 //! The ladder of harm: for each conflict the lowest rung that ends it and that may be stood on.
 
 use super::{Obstacle, Reach, Taken, Terms, Whereabouts};
-use crate::facts::Process;
+use crate::facts::{Descriptor, Holder, Process};
 use crate::ids::Pid;
 use crate::lifetime::{Lifetime, Span};
 use crate::stop::{self, Actor};
@@ -13,6 +13,7 @@ use crate::why::{Conflict, Role};
 pub(super) enum Rung {
     Wait,
     Destroy,
+    Disconnect,
     Stop,
 }
 
@@ -77,6 +78,9 @@ fn lowest(at: usize, conflict: &Conflict, terms: &Terms) -> Result<Rung, Vec<Obs
     }
     match destroying(at, conflict, terms) {
         Ok(()) => Ok(Rung::Destroy),
+        Err(Obstacle::MayNotDestroy { .. }) if may_disconnect(conflict, terms) => {
+            Ok(Rung::Disconnect)
+        }
         // Without the right to destroy, a program that one may stop closes its sockets by ending.
         Err(obstacle @ Obstacle::MayNotDestroy { .. })
             if terms.reach == Reach::Programs && !conflict.holders.is_empty() =>
@@ -108,6 +112,18 @@ fn destroying(at: usize, conflict: &Conflict, terms: &Terms) -> Result<(), Obsta
     } else {
         Err(Obstacle::MayNotDestroy { conflicts: vec![at] })
     }
+}
+
+/// One's own processes may be traced, as far as can be told before trying (`ptrace_may_access`, Yama): a connection
+/// that one of them holds can be ended through its descriptor.
+fn may_disconnect(conflict: &Conflict, terms: &Terms) -> bool {
+    let is_own = |holder: &Holder| {
+        holder.process.uid == terms.around.actor.uid
+            && matches!(holder.descriptor, Descriptor::Open { .. })
+    };
+    !terms.taken.contains(&Taken::NotTraced)
+        && !conflict.holders.is_empty()
+        && conflict.holders.iter().all(is_own)
 }
 
 /// Whether every holder may be stopped: all of them, or none.

@@ -107,6 +107,7 @@ fn acts(plan: &Plan) -> Vec<&'static str> {
         .map(|step| match &step.act {
             Act::Wait { .. } => "wait",
             Act::Destroy { .. } => "destroy",
+            Act::Disconnect { .. } => "disconnect",
             Act::Stop(_) => "stop",
         })
         .collect()
@@ -165,10 +166,23 @@ fn a_leaked_connection_is_destroyed_and_its_program_lives() {
 }
 
 #[test]
-fn without_the_right_to_destroy_its_own_program_is_stopped_instead() {
+fn without_the_right_to_destroy_a_connection_is_ended_through_its_holder() {
     let explanation = explained(vec![held(State::CloseWait, 1)], vec![holder(1, process(SERVER))]);
-    assert_eq!(acts(&planned(&explanation, &ordinary(1000))), ["stop"]);
+    let own = planned(&explanation, &ordinary(1000));
+    assert_eq!(acts(&own), ["disconnect"]);
+    assert_eq!(own.steps[0].consent(), Consent::StopsNobody);
     let close = Terms { reach: Reach::Sockets, ..ordinary(1000) };
+    assert_eq!(acts(&planned(&explanation, &close)), ["disconnect"]);
+    let anothers = planned(&explanation, &ordinary(2000));
+    assert_eq!(anothers.obstacles.len(), 2, "neither destroyed nor stopped: {anothers:?}");
+}
+
+#[test]
+fn where_its_holder_cannot_be_traced_the_program_is_stopped_instead() {
+    let explanation = explained(vec![held(State::CloseWait, 1)], vec![holder(1, process(SERVER))]);
+    let terms = Terms { taken: vec![Taken::NotTraced], ..ordinary(1000) };
+    assert_eq!(acts(&planned(&explanation, &terms)), ["stop"]);
+    let close = Terms { reach: Reach::Sockets, ..terms };
     assert_eq!(planned(&explanation, &close).obstacles.len(), 1, "close stops nobody");
 }
 
@@ -185,7 +199,7 @@ fn each_kind_of_remains_is_a_step_of_its_own_the_gentlest_first() {
         .iter()
         .filter_map(|step| match step.act {
             Act::Destroy { role, .. } => Some(role),
-            Act::Wait { .. } | Act::Stop(_) => None,
+            Act::Wait { .. } | Act::Disconnect { .. } | Act::Stop(_) => None,
         })
         .collect();
     assert_eq!(roles, [Role::TimeWait, Role::OrphanFinWait2, Role::CloseWait]);

@@ -24,3 +24,24 @@ pub const fn destroy_words(role: Role) -> &'static str {
         }
     }
 }
+
+/// What ending a connection through its holder does, and to whom (`tcp_disconnect`; measured).
+pub const fn disconnect_words(role: Role) -> &'static str {
+    match role {
+        Role::CloseWait => "its program sees ECONNRESET on it once; the peer is sent a reset",
+        Role::HalfClosed => {
+            "its program sees ECONNRESET on it; a peer that is still sending is reset"
+        }
+        Role::Accepted | Role::Outgoing => {
+            "its program and the peer see ECONNRESET; data under way is lost"
+        }
+        Role::TimeWait
+        | Role::OrphanFinWait2
+        | Role::OrphanUnacknowledged
+        | Role::Queued
+        | Role::Listener
+        | Role::BoundOnly
+        | Role::Dead
+        | Role::Udp => "never done: no process holds a connection of it",
+    }
+}
