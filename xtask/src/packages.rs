@@ -32,6 +32,7 @@ pub(crate) const FOR_TESTS: &[Program] = &[
     Program { name: "systemctl", package: "systemd" },
     Program { name: "pgrep", package: "procps" },
     Program { name: "nsenter", package: "util-linux" },
+    Program { name: "script", package: "bsdutils" },
     Program { name: "npm", package: "npm" },
 ];
 

@@ -1,10 +1,12 @@
-//! Somebody who is not in the way: a server of its own on the same port, at another address, with a client.
+//! Somebody who is not in the way: a server of its own on the same port, at another address, with a client and with what
+//! is left of earlier ones.
 
 use crate::scene::{holder_of, request, runs};
 use lastack_lab::program::{Process, User};
 use lastack_lab::sockets;
 use lastack_lab::states::{self, Pair, wait_until};
 use lastack_model::facts::{Family, Transport};
+use lastack_model::ids::Cookie;
 use lastack_model::state::State;
 use rustix::fd::OwnedFd;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
@@ -15,6 +17,8 @@ pub(crate) struct Bystander {
     process: Process,
     address: SocketAddr,
     connection: Pair,
+    remains: Vec<(Cookie, State)>,
+    _clients: [OwnedFd; 3],
 }
 
 impl Bystander {
@@ -22,9 +26,18 @@ impl Bystander {
     pub(crate) fn on(port: u16) -> Self {
         let address = SocketAddr::from((BESIDE, port));
         let listener = states::listening(&request(BESIDE, port));
-        let connection = states::established(&listener, address);
+        let connect = || states::established(&listener, address);
+        states::time_wait(connect());
+        let clients = [
+            states::orphan_fin_wait_2(connect()),
+            states::orphan_fin_wait_1(connect()),
+            states::orphan_last_ack(connect()),
+        ];
+        let remains = of(address).filter(|(_, state)| *state != State::Listen).collect();
+        let connection = connect();
         let end = connection.ours.try_clone().expect("a duplicate");
-        Self { process: holder_of(User::Root, listener, Some(end)), address, connection }
+        let process = holder_of(User::Root, listener, Some(end));
+        Self { process, address, connection, remains, _clients: clients }
     }
 
     /// Its process.
@@ -32,12 +45,17 @@ impl Bystander {
         self.process.pid()
     }
 
-    /// Checks that its process runs, its server listens, and its connection carries bytes both ways.
+    /// Checks that its process runs, its server listens, its connection carries bytes both ways, and nothing that is
+    /// left of earlier ones was dropped.
     pub(crate) fn assert_unharmed(&self) {
         assert!(runs(self.pid()), "the bystander was stopped");
-        let sockets = states::on_port(self.address.port());
-        let listens = |state| sockets.iter().any(|s| s.local == self.address && s.state == state);
-        assert!(listens(State::Listen), "the bystander's listener is gone");
+        let sockets: Vec<_> = of(self.address).collect();
+        let listens = sockets.iter().any(|(_, state)| *state == State::Listen);
+        assert!(listens, "the bystander's listener is gone");
+        for (cookie, state) in &self.remains {
+            let is_there = sockets.iter().any(|(there, _)| there == cookie);
+            assert!(is_there, "the bystander's {state} was dropped");
+        }
         assert_carries(&self.connection);
         let client = sockets::open(Transport::Tcp, Family::V4);
         sockets::connect(&client, self.address).expect("a connection under way");
@@ -46,6 +64,12 @@ impl Bystander {
             s.local == client_end && s.state == State::Established
         });
     }
+}
+
+/// The sockets of one address, by identity and state.
+fn of(address: SocketAddr) -> impl Iterator<Item = (Cookie, State)> {
+    let sockets = states::on_port(address.port()).into_iter();
+    sockets.filter(move |s| s.local == address).map(|s| (s.cookie, s.state))
 }
 
 /// Checks that a connection carries bytes both ways.

@@ -53,10 +53,11 @@ impl Terminal {
     }
 
     fn end(mut self) -> Ended {
+        // Whatever it asks from now on, nobody answers.
+        drop(self.child.stdin.take());
         let mut rest = Vec::new();
         self.output.read_to_end(&mut rest).expect("the screen");
         self.seen.push_str(&String::from_utf8_lossy(&rest));
-        drop(self.child.stdin.take());
         let code = self.child.wait().expect("its end").code();
         Ended { screen: self.seen.replace('\r', ""), code }
     }

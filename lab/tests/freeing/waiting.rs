@@ -9,20 +9,21 @@ use lastack_lab::states;
 use lastack_model::state::State;
 
 /// `FIN_WAIT_2` that lasts a second, and the peer's end.
-fn short_orphan(port: u16) -> rustix::fd::OwnedFd {
-    Namespace::enter().set("ipv4/tcp_fin_timeout", "1");
+fn short_orphan(namespace: &Namespace, port: u16) -> rustix::fd::OwnedFd {
+    namespace.set("ipv4/tcp_fin_timeout", "1");
     states::orphan_fin_wait_2(connection(&request(LOCAL, port)))
 }
 
 #[test]
 fn an_orphan_that_ends_in_time_is_waited_for_without_root_and_nothing_is_destroyed() {
+    let namespace = Namespace::enter();
     let port = fresh_port();
+    let bystander = Bystander::on(port);
     let place = format!("127.0.0.1:{port}");
     let attempt = Attempt::on(&place).by_nobody();
-    let (done, remote_end, bystander) = undisturbed(|| {
-        let remote_end = holder(short_orphan(port));
-        let bystander = Bystander::on(port);
-        (attempt.json(&["--yes", "--patience", "4s"]), remote_end, bystander)
+    let (done, remote_end) = undisturbed(|| {
+        let remote_end = holder(short_orphan(&namespace, port));
+        (attempt.json(&["--yes", "--patience", "4s"]), remote_end)
     });
     assert_eq!(done["exit"], 0, "{done}");
     assert!(done["plan"]["steps"][0]["act"]["wait"]["least_ms"].is_u64(), "{done}");
@@ -47,10 +48,11 @@ fn what_lasts_longer_than_the_patience_is_not_waited_for() {
 
 #[test]
 fn what_was_waited_for_in_vain_is_a_new_step_with_its_harm_shown() {
+    let namespace = Namespace::enter();
     let port = fresh_port();
     let place = format!("127.0.0.1:{port}");
     let ended = undisturbed(|| {
-        let peer = short_orphan(port);
+        let peer = short_orphan(&namespace, port);
         Terminal::session(&[&place, "--patience", "1s"], |terminal| {
             terminal.is_asked(1);
             drop(peer);
