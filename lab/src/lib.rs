@@ -8,6 +8,7 @@
     reason = "a bench for tests: everything panics when it cannot"
 )]
 
+pub mod crowd;
 pub mod link;
 pub mod namespace;
 pub mod other_explorer;

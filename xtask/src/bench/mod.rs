@@ -4,6 +4,7 @@
 //! the goal beside it. It never fails for being slow.
 
 mod crowd;
+pub(crate) mod free;
 mod race;
 mod table;
 pub(crate) mod wait;
@@ -18,6 +19,7 @@ struct Programs {
     lastack: PathBuf,
     crowd: PathBuf,
     holder: PathBuf,
+    busy: PathBuf,
 }
 
 impl Programs {
@@ -32,6 +34,7 @@ impl Programs {
             lastack: folder.join("lastack"),
             crowd: folder.join("crowd"),
             holder: folder.join("holder"),
+            busy: folder.join("busy"),
         })
     }
 }
