@@ -211,6 +211,32 @@ fn only_the_named_namespace_is_touched() {
 }
 
 #[test]
+fn a_process_of_another_network_namespace_is_said_to_live_there() {
+    Namespace::enter();
+    let resident = Process::start(Command::new("sleep").arg("1000"));
+    Namespace::enter();
+    let none = close(&["--pid", &resident.pid().to_string(), "--yes"]);
+    assert_eq!(none.code, Some(0), "{}", none.stdout);
+    for words in ["No connection matches.", "Not seen", "--netns"] {
+        assert!(none.stdout.contains(words), "{words:?} is missing: {}", none.stdout);
+    }
+}
+
+#[test]
+fn the_connection_that_lastack_was_started_over_is_marked() {
+    Namespace::enter();
+    let (server, to) = listener(HERE);
+    let _ours = connect(&server, to, ONE);
+    let _their_peer = held(connect(&server, to, OTHER));
+    let shown = close(&["--local", &to.to_string(), "--peer", "127.0.0.2", "--dry-run"]).stdout;
+    let words = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mark = format!("(lastack was started from pid {})", std::process::id());
+    assert!(words.contains(&mark), "{shown}");
+    let shown = close(&["--local", &to.to_string(), "--peer", "127.0.0.3", "--dry-run"]).stdout;
+    assert!(!shown.contains("started from"), "{shown}");
+}
+
+#[test]
 fn a_crowd_ends_and_the_one_among_it_that_is_not_meant_stays() {
     Namespace::enter();
     let (server, to) = listener(HERE);

@@ -104,7 +104,8 @@ impl<'a> Closing<'a> {
         let all: Vec<usize> = (0..found.connections.len()).collect();
         let plan = plan::for_conflicts(&all, &found.connections, &self.host, &self.terms);
         self.on_paper(|page| {
-            report::before(page, &found.connections, &plan, &self.host, &found.unseen);
+            let actor = &self.terms.around.actor;
+            report::before(page, &found.connections, &plan, &self.host, actor, &found.unseen);
         })?;
         let done = self.carry_out(&plan, &found)?;
         let after = if done.is_empty() { None } else { self.look_again(&mut found) };
@@ -142,6 +143,7 @@ impl<'a> Closing<'a> {
         let host = self.host.clone();
         let mut facts = Facts { host, sockets, unseen: dump.unseen, ..Facts::default() };
         gather::find_all_holders(&mut facts);
+        facts.unseen.extend(self.args.filter.pid.and_then(|pid| elsewhere(pid, &self.host)));
         Ok(Found { connections: why::connections(&facts), each, unseen: facts.unseen })
     }
 
@@ -265,4 +267,14 @@ fn held_by(pid: u32) -> Result<Vec<Inode>, Error> {
         }
         _ => error.with_remedy("is there such a process?"),
     })?)
+}
+
+/// A process of another network namespace has its connections there, as a rule.
+fn elsewhere(pid: u32, host: &Host) -> Option<Unseen> {
+    let theirs = namespace::of_process(Pid(pid)).ok()?.id;
+    (host.namespace.is_some_and(|ours| ours != theirs)).then(|| Unseen {
+        what: format!("connections of pid {pid} in its own network namespace"),
+        why: "only those in this one are looked at".into(),
+        remedy: "name its namespace with --netns".into(),
+    })
 }

@@ -6,6 +6,7 @@ use crate::carry::Done;
 use crate::consent::Leave;
 use lastack_model::facts::{Host, Unseen};
 use lastack_model::plan::Plan;
+use lastack_model::stop::Actor;
 use lastack_model::why::Conflict;
 use serde::Serialize;
 
@@ -43,6 +44,7 @@ pub fn before(
     connections: &[Conflict],
     plan: &Plan,
     host: &Host,
+    actor: &Actor,
     hidden: &[Unseen],
 ) {
     let count: u64 = connections.iter().map(|connection| connection.sockets.count).sum();
@@ -52,7 +54,7 @@ pub fn before(
         n => page.verdict(Tone::Mixed, &format!("{n} connections match.")),
     }
     for connection in connections.iter().take(SHOWN) {
-        page.item(2, "- ", &line(connection, host));
+        page.item(2, "- ", &line(connection, host, actor));
     }
     if let Some(more @ 1..) = connections.len().checked_sub(SHOWN) {
         page.item(2, "- ", &format!("and {more} more groups (--json lists all)"));
@@ -67,7 +69,7 @@ pub fn before(
     }
 }
 
-fn line(connection: &Conflict, host: &Host) -> String {
+fn line(connection: &Conflict, host: &Host, actor: &Actor) -> String {
     let holders = connection.holders.iter().take(HOLDERS_SHOWN);
     let holders: Vec<String> = holders.map(|h| phrase::process(&h.process)).collect();
     let who = match (holders.as_slice(), connection.holders.len().checked_sub(HOLDERS_SHOWN)) {
@@ -77,7 +79,17 @@ fn line(connection: &Conflict, host: &Host) -> String {
         (some, _) => some.join("; "),
     };
     let until = phrase::lifetime(connection.lifetime, host.taken_at_ms);
-    format!("{}: {who}; until {until}", phrase::sockets(&connection.sockets))
+    let sockets = phrase::sockets(&connection.sockets);
+    format!("{sockets}: {who}{}; until {until}", ours(connection, actor))
+}
+
+/// A word of warning where it may be the connection that one types over.
+fn ours(connection: &Conflict, actor: &Actor) -> String {
+    let mut pids = connection.holders.iter().map(|holder| holder.process.pid);
+    match pids.find(|pid| actor.is_or_descends_from(*pid)) {
+        Some(pid) => format!(" (lastack was started from pid {pid})"),
+        None => String::new(),
+    }
 }
 
 /// Writes that nothing was done, and how to have it done.

@@ -73,7 +73,9 @@ impl Ladder {
 
 /// The lowest rung for a socket that can be destroyed.
 fn lowest(at: usize, conflict: &Conflict, terms: &Terms) -> Result<Rung, Vec<Obstacle>> {
-    if span(conflict).is_some_and(|span| span.least_ms <= terms.patience_ms) {
+    // Without patience nothing is waited for, not even what is about to end: its timer may be seconds late.
+    let is_patient = |span: Span| terms.patience_ms > 0 && span.least_ms <= terms.patience_ms;
+    if span(conflict).is_some_and(is_patient) {
         return Ok(Rung::Wait);
     }
     match destroying(at, conflict, terms) {

@@ -274,6 +274,13 @@ fn a_unit_is_named_with_or_without_its_ending() {
 }
 
 #[test]
+fn without_patience_nothing_is_waited_for_though_its_timer_has_run_out() {
+    let waits = explained(vec![minisock(State::TimeWait, 0)], Vec::new());
+    let step = &planned(&waits, &root()).steps[0];
+    assert!(matches!(step.act, Act::Destroy { role: Role::TimeWait, .. }), "{step:?}");
+}
+
+#[test]
 fn a_guard_refuses_what_somebody_unseen_holds_and_not_what_is_nobodys() {
     let guard = Guard { command: Some("server".into()), ..Guard::default() };
     let terms = Terms { guard, ..root() };
