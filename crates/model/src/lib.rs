@@ -8,9 +8,11 @@
 //! it; nothing here guesses.
 
 pub mod bind;
+pub mod draw;
 pub mod errno;
 pub mod explore;
 pub mod facts;
+pub mod figure;
 pub mod ids;
 pub mod lifetime;
 pub mod overview;
