@@ -14,6 +14,7 @@ pub mod explore;
 pub mod facts;
 pub mod figure;
 pub mod ids;
+pub mod ladder;
 pub mod lifetime;
 pub mod overview;
 pub mod plan;

@@ -8,7 +8,7 @@ mod packed;
 mod setting;
 
 pub use packed::Packed;
-pub use setting::{Closing, Initial, Network, Setting, Start, TimeWait, Waits};
+pub use setting::{Closing, Initial, Network, Setting, Start, TimeWait, WINDOW, Waits};
 
 use super::segment::{Control, Segment};
 use super::tcb::{Effects, Tcb, Timer, Wait};

@@ -223,8 +223,13 @@ impl<const N: usize> Setting<N> {
         }
     }
 
-    /// The number a new connection of this end would begin with.
-    pub(super) fn iss(&self, end: &End) -> SeqNumber {
+    /// The number that the connection this end opens next begins with.
+    pub fn iss_after_open(&self, end: &End) -> SeqNumber {
+        self.iss(&End { incarnation: end.incarnation + 1, ..*end })
+    }
+
+    /// The number a connection begins with that a segment opens at this end.
+    pub fn iss(&self, end: &End) -> SeqNumber {
         match self.initial {
             Initial::Same => SeqNumber(FIRST),
             Initial::Rising => SeqNumber(FIRST + u32::from(end.incarnation) * STRIDE),
@@ -286,4 +291,4 @@ const FIRST: u32 = 0;
 /// More numbers than an incarnation uses: SYN, octets, FIN.
 const STRIDE: u32 = 8;
 /// As in real life larger than what is under way, and small enough that numbers lie outside of it.
-pub(super) const WINDOW: u32 = 4;
+pub const WINDOW: u32 = 4;
