@@ -34,6 +34,7 @@ pub fn run(cli: Cli) -> Result<Exit, Error> {
         Some(Verb::Close(args)) => in_color(&args.output, || commands::close::run(&args)),
         Some(Verb::Wait(args)) => in_color(&args.output, || commands::wait::run(&args)),
         Some(Verb::Tune(args)) => in_color(&args.output, || commands::tune::run(&args)),
+        Some(Verb::Figure(args)) => commands::figure::run(&args),
         None => why(&cli.why),
     }
 }

@@ -4,6 +4,7 @@
 
 mod close;
 pub mod duration;
+pub mod figure;
 mod free;
 mod tune;
 mod wait;
@@ -52,6 +53,9 @@ pub enum Verb {
     /// Show, explain and change the settings that touch how connections end.
     #[command(after_help = tune::EXIT_CODES)]
     Tune(TuneArgs),
+    /// Draw how TCP connections open and end: the state diagram, stories as ladders, who can be where.
+    #[command(after_help = figure::EXIT_CODES)]
+    Figure(figure::FigureArgs),
 }
 
 /// The options of the socket that would be bound.

@@ -2,6 +2,7 @@
 
 pub mod close;
 pub mod connect;
+pub mod figure;
 pub mod free;
 pub mod overview;
 pub mod tune;

@@ -4,6 +4,7 @@ pub mod close;
 pub mod connect;
 pub mod countdown;
 pub mod explanation;
+pub mod figure;
 pub mod free;
 pub mod json;
 pub mod overview;

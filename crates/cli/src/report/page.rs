@@ -96,7 +96,8 @@ fn breaks(word: &str) -> Vec<usize> {
     if word.contains("--") { Vec::new() } else { WordSplitter::HyphenSplitter.split_points(word) }
 }
 
-fn width() -> usize {
+/// How wide the terminal is, within reason; 80 columns where there is none.
+pub fn width() -> usize {
     let terminal = rustix::termios::tcgetwinsize(io::stdout()).ok();
     let columns = terminal.map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0);
     columns.unwrap_or(80).clamp(40, 100)
