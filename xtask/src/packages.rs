@@ -34,6 +34,8 @@ pub(crate) const FOR_TESTS: &[Program] = &[
     Program { name: "nsenter", package: "util-linux" },
     Program { name: "script", package: "bsdutils" },
     Program { name: "npm", package: "npm" },
+    Program { name: "dot", package: "graphviz" },
+    Program { name: "xmllint", package: "libxml2-utils" },
 ];
 
 /// What building a fuzz target needs: libFuzzer is C++.
