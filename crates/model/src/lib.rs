@@ -21,6 +21,7 @@ pub mod plan;
 pub mod ports;
 pub mod remains;
 pub mod request;
+pub mod script;
 pub mod selection;
 pub mod state;
 pub mod stop;

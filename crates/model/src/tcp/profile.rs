@@ -2,6 +2,8 @@
 //!
 //! A profile is data. The state machine asks a switch where the behaviours part and nowhere asks which system it is.
 
+use super::moment::Moment;
+
 /// A system's behaviour.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Profile {
@@ -13,6 +15,8 @@ pub struct Profile {
     pub time_wait_restart: TimeWaitRestart,
     /// Whether a SYN beyond the old connection's numbers opens a new one out of `TIME_WAIT`.
     pub time_wait_reopens: bool,
+    /// How `TIME_WAIT` tells a segment that needs no answer.
+    pub time_wait_judgement: TimeWaitJudgement,
     /// Whether a FIN without ACK is answered in `TIME_WAIT`; by the RFC a segment without ACK is dropped.
     pub time_wait_answers_fin_without_ack: bool,
     /// Whether a SYN with FIN destroys a `TIME_WAIT` and opens nothing (`tcp_v4_rcv`, case `TCP_TW_SYN`).
@@ -32,6 +36,55 @@ pub struct Profile {
     /// Whether a connection that a listener made goes back to it when it is reset (RFC 9293 §3.10.7.4), rather than
     /// being a socket of its own that goes away.
     pub listener_is_the_connection: bool,
+    /// What a SYN inside the window of a connection does.
+    pub syn_in_connection: SynInConnection,
+    /// Whether a SYN with FIN is dropped wherever it arrives (`net.inet.tcp.drop_synfin`).
+    pub drops_syn_fin: bool,
+    /// Whether what an old segment acknowledges counts.
+    pub old_segment: OldSegment,
+    /// Whether a SYN that acknowledges is dropped by a listener (`tcp_input`), and not reset (RFC 9293 §3.10.7.2).
+    pub listener_drops_syn_ack: bool,
+    /// Whether a SYN with FIN is dropped by a listener (`tcp_rcv_state_process`, case `TCP_LISTEN`).
+    pub listener_drops_syn_fin: bool,
+    /// Whether the SYN that made a half-open connection draws the SYN,ACK once more when it is repeated
+    /// (`tcp_check_req`, `syncache_add`), and not a bare acknowledgement (RFC 9293 §3.10.7.4, first).
+    pub repeated_syn_draws_syn_ack: bool,
+    /// Whether the FIN is sent again with every acknowledgement while it is not acknowledged itself (`tcp_output`).
+    pub repeats_fin_with_ack: bool,
+    /// Whether an RST after the peer's FIN is told as `EPIPE` and not `ECONNRESET` (`tcp_reset`).
+    pub reset_after_fin_breaks_pipe: bool,
+    /// How long it waits for what.
+    pub timing: &'static Timing,
+}
+
+/// What a SYN inside the window of a connection does.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum SynInConnection {
+    /// It is challenged (RFC 5961 §4).
+    Challenged,
+    /// It resets (RFC 793 §3.9, fourth).
+    Resets,
+}
+
+/// How long a system waits for what.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Timing {
+    /// Until a SYN is sent again for the first time.
+    pub first_rto: Moment,
+    /// Until data or a FIN is sent again for the first time, where the peer answers fast.
+    pub least_rto: Moment,
+    /// The longest time from one retransmission to the next.
+    pub most_rto: Moment,
+    /// Until a SYN is given up.
+    pub give_up_syn: Moment,
+    /// Until data or a FIN is given up that a program waits for.
+    pub give_up: Moment,
+    /// Until it is given up when no program holds the connection.
+    pub give_up_orphan: Moment,
+    /// Until a `FIN_WAIT_2` that no program holds ends.
+    pub fin_wait_2: Moment,
+    /// How long `TIME_WAIT` lasts.
+    pub time_wait: Moment,
 }
 
 /// What an acceptable RST does to a `TIME_WAIT`.
@@ -50,6 +103,29 @@ pub enum TimeWaitRestart {
     Fin,
     /// Any segment that acknowledges and does not reset (`tcp_timewait_state_process`).
     AnyAck,
+}
+
+/// How `TIME_WAIT` tells a segment that needs no answer. What has no ACK is a matter of its own
+/// (`time_wait_answers_fin_without_ack`).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum TimeWaitJudgement {
+    /// By the window, like every state (RFC 9293 §3.10.7.4, first): a bare acknowledgement inside of it is none.
+    Window,
+    /// It is bare and begins at `RCV.NXT`; everything else is answered (`tcp_timewait_state_process`).
+    Next,
+    /// Beside that, it acknowledges everything sent (`tcp_twcheck`).
+    NextAndAll,
+}
+
+/// Whether what an old segment acknowledges counts, one that lies before the window.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum OldSegment {
+    /// It does not: the segment is answered and dropped (RFC 9293 §3.10.7.4, first).
+    Dropped,
+    /// It does where the segment ends at `RCV.NXT`, as a repeated FIN does (`tcp_sequence`).
+    CountsAtNext,
+    /// It does (`tcp_do_segment` drops the octets and goes on).
+    Counts,
 }
 
 /// What closing with unread data does.
@@ -77,6 +153,16 @@ impl Profile {
         data_after_close_resets: true,
         fin_wait_2_ends: false,
         listener_is_the_connection: true,
+        syn_in_connection: SynInConnection::Challenged,
+        drops_syn_fin: false,
+        reset_after_fin_breaks_pipe: false,
+        time_wait_judgement: TimeWaitJudgement::Window,
+        listener_drops_syn_ack: false,
+        repeats_fin_with_ack: false,
+        old_segment: OldSegment::Dropped,
+        listener_drops_syn_fin: false,
+        repeated_syn_draws_syn_ack: false,
+        timing: &Timing::RFC,
     };
 
     /// Linux at its defaults.
@@ -94,6 +180,16 @@ impl Profile {
         data_after_close_resets: true,
         fin_wait_2_ends: true,
         listener_is_the_connection: false,
+        syn_in_connection: SynInConnection::Challenged,
+        drops_syn_fin: false,
+        reset_after_fin_breaks_pipe: true,
+        time_wait_judgement: TimeWaitJudgement::Next,
+        listener_drops_syn_ack: false,
+        repeats_fin_with_ack: false,
+        old_segment: OldSegment::CountsAtNext,
+        listener_drops_syn_fin: true,
+        repeated_syn_draws_syn_ack: true,
+        timing: &Timing::LINUX,
     };
 
     /// FreeBSD at its defaults.
@@ -111,8 +207,59 @@ impl Profile {
         data_after_close_resets: true,
         fin_wait_2_ends: true,
         listener_is_the_connection: false,
+        syn_in_connection: SynInConnection::Challenged,
+        drops_syn_fin: false,
+        reset_after_fin_breaks_pipe: false,
+        time_wait_judgement: TimeWaitJudgement::NextAndAll,
+        listener_drops_syn_ack: true,
+        repeats_fin_with_ack: true,
+        old_segment: OldSegment::Counts,
+        listener_drops_syn_fin: false,
+        repeated_syn_draws_syn_ack: true,
+        timing: &Timing::FREE_BSD,
     };
 
     /// Every profile there is.
     pub const ALL: [Self; 3] = [Self::RFC_9293, Self::LINUX, Self::FREE_BSD];
+}
+
+impl Timing {
+    /// RFC 6298 §2 (1 s at first and at least, 60 s at most allowed), RFC 9293 §3.8.3 (R2: 3 minutes for a SYN, 100 s
+    /// else) and §3.4.2 (segments live 2 minutes). It knows no end of `FIN_WAIT_2`.
+    pub const RFC: Self = Self {
+        first_rto: Moment::of_secs(1),
+        least_rto: Moment::of_secs(1),
+        most_rto: Moment::of_secs(60),
+        give_up_syn: Moment::of_secs(180),
+        give_up: Moment::of_secs(100),
+        give_up_orphan: Moment::of_secs(100),
+        fin_wait_2: Moment(u64::MAX),
+        time_wait: Moment::of_secs(240),
+    };
+
+    /// `TCP_TIMEOUT_INIT`, `TCP_RTO_MIN`, `TCP_RTO_MAX`; what `tcp_syn_retries` 6, `tcp_retries2` 15 and
+    /// `tcp_orphan_retries` 8 come to; `tcp_fin_timeout`; `TCP_TIMEWAIT_LEN`.
+    pub const LINUX: Self = Self {
+        first_rto: Moment::of_secs(1),
+        least_rto: Moment::of_millis(200),
+        most_rto: Moment::of_secs(120),
+        give_up_syn: Moment::of_secs(127),
+        give_up: Moment::of_millis(924_600),
+        give_up_orphan: Moment::of_millis(102_200),
+        fin_wait_2: Moment::of_secs(60),
+        time_wait: Moment::of_secs(60),
+    };
+
+    /// `net.inet.tcp.rexmit_initial`, `rexmit_min` and `rexmit_slop`, `TCPTV_REXMTMAX`, `keepinit`, twelve
+    /// retransmissions (`tcp_maxrexmtshift`), `finwait2_timeout`, twice `msl`.
+    pub const FREE_BSD: Self = Self {
+        first_rto: Moment::of_secs(1),
+        least_rto: Moment::of_millis(230),
+        most_rto: Moment::of_secs(64),
+        give_up_syn: Moment::of_secs(75),
+        give_up: Moment::of_secs(421),
+        give_up_orphan: Moment::of_secs(421),
+        fin_wait_2: Moment::of_secs(60),
+        time_wait: Moment::of_secs(60),
+    };
 }

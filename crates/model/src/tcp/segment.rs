@@ -34,9 +34,27 @@ impl Segment {
         self.length.saturating_add(controls)
     }
 
+    /// What it acknowledges, and nothing else of it.
+    #[must_use]
+    pub const fn acknowledgement_only(&self) -> Self {
+        Self { length: 0, control: Control::NONE, ..*self }
+    }
+
+    /// What is left of it after its SYN.
+    #[must_use]
+    pub fn without_syn(&self) -> Self {
+        let seq = if self.has(Control::SYN) { self.seq + 1 } else { self.seq };
+        Self { seq, control: Control(self.control.0 & !Control::SYN.0), ..*self }
+    }
+
     /// True when the control bit is set.
     pub const fn has(&self, bit: Control) -> bool {
         self.control.has(bit)
+    }
+
+    /// Its control bits.
+    pub const fn control(&self) -> Control {
+        self.control
     }
 
     /// The reset that answers a segment for which there is no connection (RFC 9293 §3.10.7.1); none for a reset.

@@ -2,14 +2,14 @@
 
 use super::{Effects, Origin, Program, Progress, Report, Tcb, Wait};
 use crate::state::State;
-use crate::tcp::profile::{Profile, TimeWaitReset, TimeWaitRestart};
+use crate::tcp::profile::{OldSegment, Profile, SynInConnection, TimeWaitReset};
 use crate::tcp::segment::{Control, Segment};
 use crate::tcp::seq::SeqNumber;
 use crate::tcp::transition::Event;
 
 /// Whether a check lets the next one look at the segment.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Check {
+pub(super) enum Check {
     Passed,
     Done,
 }
@@ -18,10 +18,14 @@ impl Tcb {
     /// A segment arrives; `iss` is the initial sequence number, should it open a connection.
     pub fn arrive(&mut self, segment: &Segment, iss: SeqNumber, profile: &Profile) -> Effects {
         let mut effects = Effects::default();
+        let syn_fin = segment.has(Control::SYN.with(Control::FIN));
+        if profile.drops_syn_fin && syn_fin {
+            return effects;
+        }
         match self.state {
             State::Closed => send_reply(&mut effects, segment.reset_in_reply()),
-            State::Listen => self.at_listener(segment, iss, &mut effects),
-            State::SynSent => self.in_syn_sent(segment, &mut effects),
+            State::Listen => self.at_listener(segment, iss, profile, &mut effects),
+            State::SynSent => self.in_syn_sent(segment, profile, &mut effects),
             State::SynReceived
             | State::Established
             | State::FinWait1
@@ -35,8 +39,18 @@ impl Tcb {
     }
 
     /// §3.10.7.2.
-    fn at_listener(&mut self, segment: &Segment, iss: SeqNumber, effects: &mut Effects) {
-        if segment.has(Control::RST) {
+    fn at_listener(
+        &mut self,
+        segment: &Segment,
+        iss: SeqNumber,
+        profile: &Profile,
+        effects: &mut Effects,
+    ) {
+        let is_syn_ack = segment.has(Control::SYN) && segment.ack.is_some();
+        let is_syn_fin = segment.has(Control::SYN.with(Control::FIN));
+        let dropped = is_syn_ack && profile.listener_drops_syn_ack
+            || is_syn_fin && profile.listener_drops_syn_fin;
+        if segment.has(Control::RST) || dropped {
             return;
         }
         if segment.ack.is_some() {
@@ -48,7 +62,7 @@ impl Tcb {
         }
     }
 
-    fn accept_syn(&mut self, segment: &Segment, iss: SeqNumber, effects: &mut Effects) {
+    pub(super) fn accept_syn(&mut self, segment: &Segment, iss: SeqNumber, effects: &mut Effects) {
         self.origin = Origin::Passive;
         self.program = Program::Holds;
         self.start_at(iss);
@@ -58,7 +72,7 @@ impl Tcb {
     }
 
     /// §3.10.7.3.
-    fn in_syn_sent(&mut self, segment: &Segment, effects: &mut Effects) {
+    fn in_syn_sent(&mut self, segment: &Segment, profile: &Profile, effects: &mut Effects) {
         let acknowledges = match segment.ack {
             Some(ack) if ack.distance_from(self.iss) != 1 => {
                 return send_reply(effects, segment.reset_in_reply());
@@ -81,7 +95,13 @@ impl Tcb {
             self.snd_una = self.snd_nxt;
             effects.report = Some(Report::Connected);
             effects.progress = Progress::Made;
-            self.answer(effects);
+            // Other controls and text in the segment are processed as well.
+            let rest = segment.without_syn();
+            if rest.sequence_length() > 0 {
+                self.take_text_and_fin(&rest, profile, effects);
+            } else {
+                self.answer(effects);
+            }
         } else {
             self.go(Event::Syn);
             effects.send(self.syn_ack());
@@ -101,64 +121,62 @@ impl Tcb {
         {
             return;
         }
+        if self.repeats_syn(segment) && profile.repeated_syn_draws_syn_ack {
+            return effects.send(self.syn_ack());
+        }
         let checks = self.check_sequence(segment, profile, effects) == Check::Passed
             && self.check_reset(segment, profile, effects) == Check::Passed
-            && self.check_syn(segment, effects) == Check::Passed
+            && self.check_syn(segment, profile, effects) == Check::Passed
             && self.check_ack(segment, effects) == Check::Passed;
         if checks {
             self.take_text_and_fin(segment, profile, effects);
         }
     }
 
-    /// What differs in `TIME_WAIT`: a new incarnation, and what systems do with segments that cannot be part of the old.
-    fn in_time_wait(
-        &mut self,
-        segment: &Segment,
-        iss: SeqNumber,
-        profile: &Profile,
-        effects: &mut Effects,
-    ) -> Check {
-        let is_new = segment.has(Control::SYN)
+    /// Whether it is the SYN again that a listener made this connection for.
+    fn repeats_syn(&self, segment: &Segment) -> bool {
+        self.state == State::SynReceived
+            && self.origin == Origin::Passive
             && segment.ack.is_none()
-            && !segment.has(Control::RST)
-            && self.rcv_nxt.is_before(segment.seq);
-        if is_new && segment.has(Control::FIN) && profile.time_wait_dies_of_syn_fin {
-            self.vanish();
-            return Check::Done;
-        }
-        if is_new && profile.time_wait_reopens {
-            self.go(Event::SynOfNewIncarnation);
-            self.accept_syn(segment, iss, effects);
-            return Check::Done;
-        }
-        // The FIN that comes again lies before the window, where the RFC's first check would drop it before its eighth
-        // could start the wait anew; so it is recognised here.
-        let repeated_fin =
-            segment.has(Control::FIN) && segment.seq + segment.sequence_length() == self.rcv_nxt;
-        let any_ack = segment.ack.is_some() && profile.time_wait_restart == TimeWaitRestart::AnyAck;
-        if (repeated_fin || any_ack) && !segment.has(Control::RST) {
-            effects.wait = Wait::Starts;
-        }
-        let odd_fin = segment.has(Control::FIN) && segment.ack.is_none();
-        if odd_fin && profile.time_wait_answers_fin_without_ack {
-            effects.send(self.ack());
-            return Check::Done;
-        }
-        Check::Passed
+            && segment.control() == Control::SYN
+            && segment.seq + 1 == self.rcv_nxt
     }
 
     /// First: is it in the window?
-    fn check_sequence(&self, segment: &Segment, profile: &Profile, effects: &mut Effects) -> Check {
+    fn check_sequence(
+        &mut self,
+        segment: &Segment,
+        profile: &Profile,
+        effects: &mut Effects,
+    ) -> Check {
         if self.accepts(segment, profile) {
             return Check::Passed;
         }
         if self.resets_before_next(segment, profile) {
             return Check::Passed;
         }
-        if !segment.has(Control::RST) {
+        if segment.has(Control::RST) {
+            return Check::Done;
+        }
+        if self.counts_though_old(segment, profile) {
+            self.check_ack(&segment.acknowledgement_only(), effects);
+        }
+        if self.state != State::Closed {
             effects.send(self.ack());
         }
         Check::Done
+    }
+
+    /// Whether what it acknowledges counts although all of it was received before.
+    fn counts_though_old(&self, segment: &Segment, profile: &Profile) -> bool {
+        let end = segment.seq + segment.sequence_length();
+        let is_old = segment.seq.is_before(self.rcv_nxt) && !self.rcv_nxt.is_before(end);
+        let ends_at_next = end == self.rcv_nxt;
+        match profile.old_segment {
+            OldSegment::Dropped => false,
+            OldSegment::CountsAtNext => is_old && ends_at_next && !segment.has(Control::SYN),
+            OldSegment::Counts => is_old && !segment.has(Control::SYN),
+        }
     }
 
     /// Table 6 of §3.4, by the four cases of an empty or full segment and window.
@@ -206,7 +224,9 @@ impl Tcb {
                 self.back_to_listener(profile);
             }
             State::SynReceived => self.end(Event::Rst, Some(Report::Refused), effects),
-            State::CloseWait => self.end(Event::Rst, Some(Report::BrokenPipe), effects),
+            State::CloseWait if profile.reset_after_fin_breaks_pipe => {
+                self.end(Event::Rst, Some(Report::BrokenPipe), effects);
+            }
             _ => self.end(Event::Rst, Some(Report::Reset), effects),
         }
         Check::Done
@@ -220,12 +240,18 @@ impl Tcb {
         }
     }
 
-    /// Fourth: a SYN in a connection is challenged (RFC 5961 §4).
-    fn check_syn(&mut self, segment: &Segment, effects: &mut Effects) -> Check {
+    /// Fourth: a SYN in a connection is challenged (RFC 5961 §4), or resets it as in RFC 793.
+    fn check_syn(&mut self, segment: &Segment, profile: &Profile, effects: &mut Effects) -> Check {
         if !segment.has(Control::SYN) {
             return Check::Passed;
         }
-        effects.send(self.ack());
+        match profile.syn_in_connection {
+            SynInConnection::Challenged => effects.send(self.ack()),
+            SynInConnection::Resets => {
+                effects.send(self.reset());
+                self.end(Event::Abort, Some(Report::Reset), effects);
+            }
+        }
         Check::Done
     }
 
@@ -290,17 +316,18 @@ impl Tcb {
         let fresh = self.fresh_octets(segment);
         if fresh > 0 && self.receives() {
             if self.program == Program::Gone && profile.data_after_close_resets {
-                effects.send(self.reset());
+                send_reply(effects, segment.reset_in_reply());
                 self.end(Event::Abort, None, effects);
                 return;
             }
             self.rcv_nxt = self.rcv_nxt + fresh;
-            self.unread += fresh;
+            self.unread = self.unread.saturating_add(fresh);
         }
         if self.brings_fin(segment) {
             self.take_fin(effects);
         }
-        effects.send(self.ack());
+        let repeats = profile.repeats_fin_with_ack && self.fin_sent() && !self.fin_acknowledged();
+        effects.send(if repeats { self.fin() } else { self.ack() });
     }
 
     fn take_fin(&mut self, effects: &mut Effects) {
@@ -320,7 +347,7 @@ impl Tcb {
     }
 
     /// True while the peer's direction is open.
-    const fn receives(&self) -> bool {
+    pub(in crate::tcp) const fn receives(&self) -> bool {
         matches!(
             self.state,
             State::SynReceived | State::Established | State::FinWait1 | State::FinWait2

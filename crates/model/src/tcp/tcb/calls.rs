@@ -1,6 +1,6 @@
 //! What a program asks for (RFC 9293 §3.10.1 to §3.10.5).
 
-use super::{Effects, Ended, Origin, Program, Tcb};
+use super::{Effects, Ended, Origin, Program, Report, Tcb};
 use crate::state::State;
 use crate::tcp::profile::{Profile, UnreadData};
 use crate::tcp::segment::{Control, Segment};
@@ -106,6 +106,18 @@ impl Tcb {
             State::Closed => {}
         }
         self.vanish();
+        effects
+    }
+
+    /// The network says for certain that nobody will answer (RFC 9293 §3.9.2.2). It counts only while the connection is
+    /// being opened (RFC 5927 §4.1): later such a message may be forged.
+    pub fn refuse(&mut self) -> Effects {
+        let mut effects = Effects::default();
+        if self.state == State::SynSent {
+            self.go(Event::GiveUp);
+            self.vanish();
+            effects.report = Some(Report::Refused);
+        }
         effects
     }
 

@@ -7,6 +7,7 @@
 
 mod arrival;
 mod calls;
+mod time_wait;
 mod timers;
 
 pub use timers::Timer;
@@ -206,6 +207,11 @@ impl Tcb {
             window: self.rcv_wnd,
             ..Segment::new(self.snd_nxt, Some(self.rcv_nxt), Control::NONE)
         }
+    }
+
+    /// The FIN alone, again.
+    fn fin(&self) -> Segment {
+        Segment { seq: self.snd_end, control: Control::FIN, ..self.ack() }
     }
 
     /// Everything written and not sent yet goes out at once; the peer's window is not waited for.
