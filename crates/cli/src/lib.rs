@@ -35,6 +35,10 @@ pub fn run(cli: Cli) -> Result<Exit, Error> {
         Some(Verb::Wait(args)) => in_color(&args.output, || commands::wait::run(&args)),
         Some(Verb::Tune(args)) => in_color(&args.output, || commands::tune::run(&args)),
         Some(Verb::Figure(args)) => commands::figure::run(&args),
+        Some(Verb::Check(args)) => {
+            choose_color(args.color());
+            commands::check::run(&args)
+        }
         None => why(&cli.why),
     }
 }

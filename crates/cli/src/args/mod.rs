@@ -2,6 +2,7 @@
 
 #![expect(clippy::doc_markdown, reason = "these comments are the help, where backticks would show")]
 
+mod check;
 mod close;
 pub mod duration;
 pub mod figure;
@@ -10,6 +11,7 @@ mod tune;
 mod wait;
 mod why;
 
+pub use check::{Against, CheckArgs, CheckVerb, ReplayArgs};
 pub use close::{CloseArgs, FilterArgs, YesArgs};
 pub use free::{ConsentArgs, FreeArgs, GuardArgs};
 pub use tune::{Os, TuneArgs};
@@ -56,6 +58,8 @@ pub enum Verb {
     /// Draw how TCP connections open and end: the state diagram, stories as ladders, who can be where.
     #[command(after_help = figure::EXIT_CODES)]
     Figure(figure::FigureArgs),
+    /// Check the model of TCP that everything here rests on.
+    Check(CheckArgs),
 }
 
 /// The options of the socket that would be bound.

@@ -1,5 +1,6 @@
 //! One module a verb.
 
+pub mod check;
 pub mod close;
 pub mod connect;
 pub mod figure;

@@ -1,5 +1,6 @@
 //! Answers on paper: for people and for programs.
 
+pub mod check;
 pub mod close;
 pub mod connect;
 pub mod countdown;

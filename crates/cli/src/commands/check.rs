@@ -1,0 +1,105 @@
+//! `lastack check replay FILE…`: scripts against the model of a system. Reads files and touches nothing else.
+
+use crate::args::{Against, CheckArgs, CheckVerb, ReplayArgs};
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::report::check as report;
+use crate::report::page::Page;
+use lastack_model::script::replay::{Dialect, Verdict, judge};
+use std::fs::{self, File};
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+/// Checks what was asked.
+pub fn run(args: &CheckArgs) -> Result<Exit, Error> {
+    match &args.what {
+        CheckVerb::Replay(args) => replay(args),
+    }
+}
+
+fn replay(args: &ReplayArgs) -> Result<Exit, Error> {
+    let dialect = match args.against {
+        Against::Linux => Dialect::LINUX,
+        Against::Rfc9293 => Dialect::RFC_9293,
+        Against::FreeBsd => Dialect::FREE_BSD,
+    };
+    let mut judged = Vec::new();
+    for path in scripts(args)? {
+        let text = read(&path)?;
+        let verdict = judge(&text, &dialect);
+        // What is below a suite is named from there.
+        let inside = args.suite.as_ref().and_then(|suite| path.strip_prefix(suite).ok());
+        let name = inside.unwrap_or(&path).display().to_string();
+        judged.push(report::Judged { name, verdict });
+    }
+    let mut page = Page::of_terminal();
+    let detail = match (&args.suite, args.each) {
+        (Some(_), false) => report::Detail::Counts,
+        (Some(_), true) => report::Detail::CountsAndEach,
+        (None, _) => report::Detail::Each,
+    };
+    report::write(&mut page, &judged, dialect.profile.name, detail);
+    page.print()?;
+    Ok(exit(&judged))
+}
+
+/// The scripts that are meant, in the order of their names.
+fn scripts(args: &ReplayArgs) -> Result<Vec<PathBuf>, Error> {
+    let Some(suite) = &args.suite else { return Ok(args.files.clone()) };
+    if !args.files.is_empty() {
+        return Ok(args.files.iter().map(|file| suite.join(file)).collect());
+    }
+    let mut found = Vec::new();
+    below(suite, &mut found)?;
+    if found.is_empty() {
+        return Err(Error::new(format!("there is no script (*.pkt) in {}", suite.display())));
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Collects the scripts of a directory and of those in it; links are not followed, so that this ends.
+fn below(directory: &Path, found: &mut Vec<PathBuf>) -> Result<(), Error> {
+    let failed = |cause| {
+        Error::new(format!("failed to read the directory {}: {cause}", directory.display()))
+    };
+    for entry in fs::read_dir(directory).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let path = entry.path();
+        let kind = entry.file_type().map_err(failed)?;
+        if kind.is_dir() {
+            below(&path, found)?;
+        } else if kind.is_file() && path.extension().is_some_and(|extension| extension == "pkt") {
+            found.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// The text of a script. Comments may hold bytes that are no UTF-8; what is no script is not read to its end.
+fn read(path: &Path) -> Result<String, Error> {
+    let failed =
+        |cause: &dyn std::fmt::Display| format!("failed to read {}: {cause}", path.display());
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(|cause| Error::new(failed(&cause)))?;
+    file.take(LONGEST + 1).read_to_end(&mut bytes).map_err(|cause| Error::new(failed(&cause)))?;
+    if bytes.len() as u64 > LONGEST {
+        return Err(Error::new(failed(&"it is longer than 1 MiB, which no script is")));
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn exit(judged: &[report::Judged]) -> Exit {
+    let any = |is: fn(&report::Judged) -> bool| judged.iter().any(is);
+    if any(|one| one.verdict.is_err()) {
+        Exit::Error
+    } else if any(|one| matches!(one.verdict, Ok(Verdict::Fail(_)))) {
+        Exit::No
+    } else if any(|one| matches!(one.verdict, Ok(Verdict::Skipped(_)))) {
+        Exit::Partly
+    } else {
+        Exit::Yes
+    }
+}
+
+const LONGEST: u64 = 1024 * 1024;
