@@ -99,11 +99,15 @@ impl Drop for Sleeper {
 
 /// `lastack wait` with these arguments, not started.
 pub(crate) fn command(user: User, arguments: &[&str]) -> Command {
-    let mut command = Command::new(program::path());
+    let mut command = match user {
+        User::Root => Command::new(program::path()),
+        User::Nobody => {
+            let mut command = Command::new(program::path_for_anybody());
+            command.uid(NOBODY).gid(NOBODY);
+            command
+        }
+    };
     command.arg("wait").args(arguments).env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
-    if user == User::Nobody {
-        command.uid(NOBODY).gid(NOBODY);
-    }
     command
 }
 
