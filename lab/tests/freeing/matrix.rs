@@ -232,6 +232,21 @@ fn the_port_of_an_outgoing_connection_is_freed_and_client_and_server_live() {
 }
 
 #[test]
+fn a_client_that_named_its_port_is_stopped_since_ending_its_connection_would_be_in_vain() {
+    Namespace::enter();
+    let bystander = Bystander::on(fresh_port());
+    let listener = states::listening(&request(LOCAL, fresh_port()));
+    let port = fresh_port();
+    let client = states::bound(&request(LOCAL, port));
+    sockets::connect(&client, sockets::local(&listener)).expect("a connection");
+    let (client, server) = (holder(client), holder(listener));
+    let place = format!("127.0.0.1:{port}");
+    Attempt::on(&place).sparing(&[server.pid()]).frees_with(Leave::Stop);
+    assert!(!runs(client.pid()));
+    bystander.assert_unharmed();
+}
+
+#[test]
 fn a_connection_left_by_a_worker_is_ended_and_worker_and_client_live() {
     Namespace::enter();
     let port = fresh_port();

@@ -20,7 +20,7 @@ use lastack_model::plan::{self, Act, Obstacle, Plan, Step, Taken, Terms};
 use lastack_model::stop::Stop;
 use lastack_model::why::{Conflict, Explanation, Permission, Question, Role, Verdict};
 use lastack_os::act::stop::{self, Kill};
-use lastack_os::sock_diag::Filter;
+use lastack_os::sock_diag::{self, Filter};
 use lastack_os::{act, host, namespace};
 use std::time::{Duration, Instant};
 
@@ -148,6 +148,10 @@ impl Campaign<'_> {
         let conflicts = &look.explanation.conflicts;
         let holders: Vec<Holder> = conflicts.iter().flat_map(|c| c.holders.clone()).collect();
         self.terms.around = act::around(&holders, &self.named())?;
+        if !holders.is_empty() {
+            let request = &self.question.requests[0];
+            self.terms.port_named = sock_diag::port_named(request.transport, request.port)?;
+        }
         Ok(plan::plan(&look.explanation, &look.host, &self.terms))
     }
 

@@ -12,7 +12,7 @@ pub use guard::{Guard, OwnOnly, Refusal};
 pub use words::{destroy_words, disconnect_words};
 
 use crate::facts::{Holder, Host, Process};
-use crate::ids::{Pid, Uid};
+use crate::ids::{Inode, Pid, Uid};
 use crate::remains::Risk;
 use crate::stop::{Around, Hindrance, Stop};
 use crate::why::{self, Conflict, Explanation, Harm, Role, Verdict};
@@ -148,6 +148,9 @@ pub struct Terms {
     pub patience_ms: u64,
     /// What the user forbids.
     pub guard: Guard,
+    /// Sockets whose port was named in `bind()` (`SOCK_BINDPORT_LOCK`): ending their connection leaves the port taken
+    /// until the program closes them (`tcp_set_state`, `inet_put_port`).
+    pub port_named: Vec<Inode>,
     /// The processes that the person was shown, once a plan was: no other is stopped.
     pub shown: Option<Vec<Shown>>,
     /// Steps taken before; one that did not help is not taken again.

@@ -2,7 +2,7 @@
 
 use super::{Obstacle, Reach, Taken, Terms, Whereabouts};
 use crate::facts::{Descriptor, Holder, Process};
-use crate::ids::Pid;
+use crate::ids::{Inode, Pid};
 use crate::lifetime::{Lifetime, Span};
 use crate::stop::{self, Actor};
 use crate::truth::Truth;
@@ -28,14 +28,14 @@ pub(super) struct Ladder {
 /// What only a program can close comes first, since ending the program closes its other sockets too: these then need
 /// no act of their own.
 pub(super) fn climb(required: &[usize], conflicts: &[Conflict], terms: &Terms) -> Ladder {
-    let (needs_owner, others): (Vec<usize>, Vec<usize>) =
-        required.iter().partition(|at| !is_destructible(conflicts[**at].role));
+    let (by_owner, others): (Vec<usize>, Vec<usize>) =
+        required.iter().partition(|at| needs_owner(&conflicts[**at], terms));
     let mut ladder = Ladder { chosen: Vec::new(), obstacles: Vec::new() };
-    for at in &needs_owner {
+    for at in &by_owner {
         ladder.put(*at, stopping(*at, &conflicts[*at], terms).map(|()| Rung::Stop));
     }
-    let ended: Vec<Pid> = needs_owner.iter().flat_map(|at| pids(&conflicts[*at])).collect();
-    let has_listener = needs_owner.iter().any(|at| conflicts[*at].role == Role::Listener);
+    let ended: Vec<Pid> = by_owner.iter().flat_map(|at| pids(&conflicts[*at])).collect();
+    let has_listener = by_owner.iter().any(|at| conflicts[*at].role == Role::Listener);
     for at in others {
         let conflict = &conflicts[at];
         let ends_with_owner = !conflict.holders.is_empty()
@@ -169,6 +169,12 @@ fn whereabouts(conflict: &Conflict, actor: &Actor) -> Whereabouts {
 
 fn pids(conflict: &Conflict) -> Vec<Pid> {
     conflict.holders.iter().map(|holder| holder.process.pid).collect()
+}
+
+/// Whether only its program can release the port. `close` asks for no port, so there nothing is named.
+fn needs_owner(conflict: &Conflict, terms: &Terms) -> bool {
+    let is_named = |inode: &Inode| terms.port_named.contains(inode);
+    !is_destructible(conflict.role) || conflict.sockets.inodes.iter().any(is_named)
 }
 
 /// Never a listener (it breaks its program and keeps the port) nor a bound socket (the kernel does not find it), nor a

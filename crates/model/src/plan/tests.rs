@@ -178,6 +178,15 @@ fn without_the_right_to_destroy_a_connection_is_ended_through_its_holder() {
 }
 
 #[test]
+fn a_connection_whose_port_was_named_is_not_destroyed_in_vain() {
+    let explanation = explained(vec![held(State::CloseWait, 1)], vec![holder(1, process(SERVER))]);
+    let terms = Terms { port_named: vec![Inode(1)], ..root() };
+    assert_eq!(acts(&planned(&explanation, &terms)), ["stop"]);
+    let other = Terms { port_named: vec![Inode(2)], ..root() };
+    assert_eq!(acts(&planned(&explanation, &other)), ["destroy"]);
+}
+
+#[test]
 fn where_its_holder_cannot_be_traced_the_program_is_stopped_instead() {
     let explanation = explained(vec![held(State::CloseWait, 1)], vec![holder(1, process(SERVER))]);
     let terms = Terms { taken: vec![Taken::NotTraced], ..ordinary(1000) };

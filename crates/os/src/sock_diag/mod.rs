@@ -16,6 +16,7 @@ use crate::netlink::{Channel, Consistency, Netlink};
 use crate::{Error, Result, host};
 use filter::{Origin, Request};
 use lastack_model::facts::{Kind, Socket, Transport, Unseen};
+use lastack_model::ids::{Inode, Port};
 use lastack_model::state::State;
 use lastack_model::truth::Truth;
 
@@ -61,6 +62,15 @@ pub fn fold<S: Default>(filter: &Filter, mut add: impl FnMut(&mut S, Socket)) ->
         }
         repeats += 1;
     }
+}
+
+/// The sockets on a port that named it in `bind()` (`SOCK_BINDPORT_LOCK`), of those that a descriptor holds.
+pub fn port_named(transport: Transport, port: Port) -> Result<Vec<Inode>> {
+    let filter = Filter::on_port(transport, port).with(Detail::PortNamed);
+    let add = |named: &mut Vec<Inode>, socket: Socket| {
+        named.extend(socket.inode.filter(|_| socket.port_named == Truth::Yes));
+    };
+    fold(&filter, add).map(|dump| dump.folded)
 }
 
 /// One reading of the tables.
