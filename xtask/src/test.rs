@@ -3,6 +3,7 @@
 //! It skips nothing on its own: a test that lacks a privilege fails and says how to get it.
 
 mod counts;
+mod leftovers;
 
 use crate::packages;
 use crate::step::{self, Failure};
@@ -26,6 +27,10 @@ pub(crate) fn run() -> Result<ExitCode, Failure> {
         eprintln!("xtask: cargo test ended with {status} though no counted test failed; see above");
     }
     step::say(&format!("{counts}\n"))?;
+    let file = workspace.target.join(COUNTS);
+    std::fs::write(&file, format!("{counts}\n")).map_err(|cause| {
+        Failure::new(format!("failed to write the counts to {}: {cause}", file.display()))
+    })?;
     let passed = status.success() && counts.failed == 0 && counts.passed > 0;
     Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -39,18 +44,24 @@ fn cargo_test(workspace: &Workspace) -> Result<(Counts, ExitStatus), Failure> {
         .env("LASTACK_NPM_PROGRAMS", packages::from_npm(&workspace.target))
         .stdin(Stdio::null())
         .stdout(Stdio::piped());
+    let adopted = leftovers::adopt();
     let mut child = command.spawn().map_err(|cause| step::not_started(&command, &cause))?;
-    let mut counts = Counts::default();
-    if let Some(output) = child.stdout.take() {
-        pass_on(output, &mut counts)
-            .map_err(|cause| Failure::new(format!("failed to pass on test output: {cause}")))?;
-    }
+    let output = child.stdout.take();
+    let reader = std::thread::spawn(move || output.map_or_else(|| Ok(Counts::default()), pass_on));
     let status = child.wait().map_err(|cause| step::not_started(&command, &cause))?;
+    // Whoever is left behind may hold the output open, whose end the reader waits for.
+    if adopted {
+        leftovers::end();
+    }
+    let counts = reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    let counts =
+        counts.map_err(|cause| Failure::new(format!("failed to pass on test output: {cause}")))?;
     Ok((counts, status))
 }
 
 /// Copies lines as they come and counts; bytes, because a failing test may print anything.
-fn pass_on(output: impl std::io::Read, counts: &mut Counts) -> std::io::Result<()> {
+fn pass_on(output: impl std::io::Read) -> std::io::Result<Counts> {
+    let mut counts = Counts::default();
     let mut reader = BufReader::new(output);
     let mut line = Vec::new();
     while reader.read_until(b'\n', &mut line)? > 0 {
@@ -58,5 +69,8 @@ fn pass_on(output: impl std::io::Read, counts: &mut Counts) -> std::io::Result<(
         std::io::stdout().write_all(&line)?;
         line.clear();
     }
-    Ok(())
+    Ok(counts)
 }
+
+/// Where the counts of the last run stand, below the target directory, for whoever started it.
+const COUNTS: &str = "test-counts";

@@ -57,7 +57,9 @@ fn a_program_that_ignores_sigterm_is_named_with_the_reason_and_ended_only_by_kil
 fn one_of_two_holders_that_ignores_sigterm_is_told_only_once() {
     Namespace::enter();
     let port = fresh_port();
-    let script = "sleep 1000 3<&0 >/dev/null & trap '' TERM; echo ready; exec sleep 1000";
+    // A shell gives what it starts in the background /dev/null to read, unless it is told otherwise.
+    let script =
+        "exec 3<&0; sleep 1000 <&3 >/dev/null & trap '' TERM; echo ready; exec sleep 1000 3<&-";
     let mut command = Command::new("sh");
     command.args(["-c", script]).stdin(states::listening(&request(LOCAL, port)));
     let mut deaf = Process::start(command.stdout(Stdio::piped()));
@@ -67,6 +69,8 @@ fn one_of_two_holders_that_ignores_sigterm_is_told_only_once() {
     BufReader::new(output).read_line(&mut line).expect("a line");
     let place = format!("127.0.0.1:{port}");
     let answer = Attempt::on(&place).json(&["--yes", "--stop", "--grace", "100ms"]);
+    let told = &answer["plan"]["steps"][0]["act"]["stop"]["processes"];
+    assert_eq!(told.as_array().map(Vec::len), Some(2), "{told}");
     assert_eq!(answer["exit"], 1);
     assert_eq!(answer["done"].as_array().expect("a list").len(), 1, "{answer}");
     assert_eq!(answer["obstacles"][0]["runs_on"]["pid"], deaf.pid(), "{answer}");

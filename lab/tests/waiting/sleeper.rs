@@ -99,13 +99,12 @@ impl Drop for Sleeper {
 
 /// `lastack wait` with these arguments, not started.
 pub(crate) fn command(user: User, arguments: &[&str]) -> Command {
-    let mut command = match user {
-        User::Root => Command::new(program::path()),
-        User::Nobody => {
-            let mut command = Command::new(program::path_for_anybody());
-            command.uid(NOBODY).gid(NOBODY);
-            command
-        }
+    // Tests that run in the background of a shell inherit interrupts that are ignored, and lastack respects that.
+    let mut command = Command::new("env");
+    command.arg("--default-signal=INT");
+    match user {
+        User::Root => command.arg(program::path()),
+        User::Nobody => command.arg(program::path_for_anybody()).uid(NOBODY).gid(NOBODY),
     };
     command.arg("wait").args(arguments).env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
     command
