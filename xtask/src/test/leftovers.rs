@@ -3,7 +3,9 @@
 //! They become children of this process when their parents end (`PR_SET_CHILD_SUBREAPER`), which is how they are told from
 //! everybody else's.
 
-use rustix::process::{Pid, Signal, getpid, kill_process, set_child_subreaper};
+use rustix::process::{
+    Pid, Signal, WaitOptions, getpid, kill_process, set_child_subreaper, waitpid,
+};
 use std::fs;
 
 /// Makes this process the parent of whatever its descendants leave behind. False where the kernel refuses.
@@ -20,18 +22,21 @@ pub(super) fn end() {
             return;
         }
         for pid in left {
-            let name = fs::read_to_string(format!("/proc/{}/comm", pid.as_raw_nonzero()));
-            let name = name.unwrap_or_default();
-            eprintln!(
-                "xtask: a test left {} behind: {} (ended)",
-                pid.as_raw_nonzero(),
-                name.trim()
-            );
-            let _gone_is_fine = kill_process(pid, Signal::KILL);
-            let _reaped =
-                rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::empty());
+            if let Some(name) = living(pid) {
+                eprintln!("xtask: a test left {name} behind, pid {pid}: ended");
+                let _gone_is_fine = kill_process(pid, Signal::KILL);
+            }
+            let _reaped = waitpid(Some(pid), WaitOptions::empty());
         }
     }
+}
+
+/// The name of a process that still runs. What ended after its parent only waits to be reaped.
+fn living(pid: Pid) -> Option<String> {
+    let number = lastack_model::ids::Pid(pid.as_raw_nonzero().get().unsigned_abs());
+    let name = lastack_os::process::stat(number)?.name;
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    (!status.contains("State:\tZ")).then_some(name)
 }
 
 /// The children of every thread of this process.
