@@ -46,7 +46,7 @@ pub enum Verb {
     /// Make an address usable with the least harm, and prove that it is.
     #[command(after_help = exit::TABLE)]
     Free(FreeArgs),
-    /// End connections that nobody asks about by a port: by state, end, holder or idleness.
+    /// End single connections: by state, end, holder or idleness.
     #[command(after_help = exit::TABLE)]
     Close(CloseArgs),
     /// Wait until an address can be bound, or somebody is there, then run a command.

@@ -94,7 +94,7 @@ fn heading(page: &mut Page, group: Group) {
         Group::Socket => ("", "", "default"),
         _ => ("", "now", "default"),
     };
-    page.command(2, format!("{name:<28}{present:<22}{default}").trim_end());
+    page.command(2, format!("{name:<31} {present:<21} {default}").trim_end());
 }
 
 fn row(page: &mut Page, setting: &'static Setting, here: &Here) {
@@ -104,7 +104,7 @@ fn row(page: &mut Page, setting: &'static Setting, here: &Here) {
         _ => present(setting, here),
     };
     let default = setting.with_unit(setting.default);
-    page.command(2, &format!("{:<28}{now:<22}{default}", setting.name));
+    page.command(2, &format!("{:<31} {now:<21} {default}", setting.name));
     page.line(6, setting.gist);
     for concern in tune::concerns(setting, here) {
         page.item(6, "! ", &concern);
