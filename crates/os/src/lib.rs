@@ -12,6 +12,7 @@ pub mod error;
 pub mod holders;
 pub mod host;
 pub mod interrupt;
+pub mod live;
 pub mod namespace;
 pub mod netlink;
 pub mod options;

@@ -101,6 +101,21 @@ pub(crate) fn attach_filter(
     checked(i64::from(result))
 }
 
+/// Sets an option that is a whole number.
+pub(crate) fn set_number(
+    socket: &impl AsFd,
+    (level, name): (i32, i32),
+    value: i32,
+) -> io::Result<()> {
+    set_option(socket, level, name, &value.to_ne_bytes())
+}
+
+/// `SO_LINGER` for this many seconds.
+pub(crate) fn set_linger(socket: &impl AsFd, on: bool, seconds: i32) -> io::Result<()> {
+    let linger = [i32::from(on).to_ne_bytes(), seconds.to_ne_bytes()].concat();
+    set_option(socket, libc::SOL_SOCKET, libc::SO_LINGER, &linger)
+}
+
 /// `NETLINK_ADD_MEMBERSHIP`.
 pub(crate) fn join_netlink_group(socket: &impl AsFd, group: u32) -> io::Result<()> {
     set_option(socket, libc::SOL_NETLINK, libc::NETLINK_ADD_MEMBERSHIP, &group.to_ne_bytes())

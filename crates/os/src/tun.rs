@@ -7,7 +7,9 @@
 use crate::{Error, Result, sys};
 use rustix::fd::OwnedFd;
 use rustix::fs::{Mode, OFlags};
+use rustix::net::{self, AddressFamily, SocketFlags, SocketType};
 use std::io::ErrorKind;
+use std::net::Ipv4Addr;
 use std::os::fd::{AsFd, BorrowedFd};
 
 /// An interface that this program answers for.
@@ -34,6 +36,15 @@ impl Tun {
             Error::new("make", object(), cause).with_remedy(remedy)
         })?;
         Ok(Self { device, name: name.to_owned() })
+    }
+
+    /// Gives the interface an address and the address of the one host that it leads to, and brings it up.
+    pub fn bring_up(&self, own: Ipv4Addr, peer: Ipv4Addr) -> Result<()> {
+        let flags = SocketFlags::CLOEXEC;
+        let failed = |cause| Error::new("bring up", self.object(), cause);
+        let control = net::socket_with(AddressFamily::INET, SocketType::DGRAM, flags, None);
+        let control = control.map_err(|cause| failed(cause.into()))?;
+        sys::tun::bring_up(&control, &self.name, own, peer).map_err(failed)
     }
 
     /// The next packet that the kernel sends, or `None` when there is none yet. A packet longer than the buffer is cut.

@@ -368,8 +368,8 @@ const WIDEST: u32 = 1 << 30;
 /// Ten segments of 1,460 octets (RFC 6928): what goes out without any acknowledgement.
 const MOST_WRITTEN: u32 = 14_600;
 
-/// Options that change nothing that is compared.
-const WITHOUT_EFFECT: [&str; 17] = [
+/// Options of sockets that change nothing that is compared.
+pub const WITHOUT_EFFECT: [&str; 17] = [
     "SO_REUSEADDR",
     "SO_REUSEPORT",
     "SO_RCVBUF",

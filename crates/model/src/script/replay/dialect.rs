@@ -75,7 +75,7 @@ impl Dialect {
     }
 
     /// Sets what a script sets.
-    pub(super) fn set(&mut self, name: &str, value: &str) -> Known {
+    pub fn set(&mut self, name: &str, value: &str) -> Known {
         if let Some(setting) = self.settings.iter().find(|setting| setting.name == name) {
             (setting.apply)(self, value != "0");
             return Known::Yes;
@@ -89,8 +89,10 @@ impl Dialect {
 
 /// Whether it is known what a setting does.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Known {
+pub enum Known {
+    /// It is, also where that is nothing.
     Yes,
+    /// It is not.
     No,
 }
 

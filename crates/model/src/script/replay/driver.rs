@@ -28,7 +28,7 @@ pub(super) fn run(script: &Script, dialect: &Dialect) -> Result<(), Stop> {
 
 /// For each step, the number with which the host under test would begin a connection there: the next SYN that is sent
 /// says it.
-fn first_numbers(steps: &[Step]) -> Vec<SeqNumber> {
+pub fn first_numbers(steps: &[Step]) -> Vec<SeqNumber> {
     let mut next = SeqNumber(0);
     let mut numbers: Vec<SeqNumber> = steps
         .iter()
@@ -258,7 +258,7 @@ impl<'a> Driver<'a> {
 }
 
 /// Options with which a segment means more than it says.
-fn is_beyond(option: &str) -> bool {
+pub fn is_beyond(option: &str) -> bool {
     let name = option.split_whitespace().next().unwrap_or("");
     matches!(name, "FO" | "FOEXP" | "md5" | "mptcp" | "mp_capable" | "add_address" | "dss")
 }

@@ -9,9 +9,11 @@ mod calls;
 mod dialect;
 mod driver;
 mod host;
-mod wire;
+pub mod wire;
 
-pub use dialect::Dialect;
+pub use calls::WITHOUT_EFFECT;
+pub use dialect::{Dialect, Known};
+pub use driver::{first_numbers, is_beyond};
 
 use super::{Error, Place, Script, parse};
 use crate::tcp::switch::SWITCHES;

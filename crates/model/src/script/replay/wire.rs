@@ -55,7 +55,7 @@ fn shifted(
 
 /// How a segment fits what a script expects.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Fit {
+pub enum Fit {
     /// It is that.
     Whole,
     /// It begins with that, and this is left: systems cut what they send at other places.
@@ -65,7 +65,7 @@ pub(super) enum Fit {
 }
 
 /// Compares what was sent with what is expected.
-pub(super) fn fit(pattern: &Pattern, segment: &Segment) -> Fit {
+pub fn fit(pattern: &Pattern, segment: &Segment) -> Fit {
     if pattern.sequence.length < segment.length {
         let (first, rest) = split(segment, pattern.sequence.length);
         let fits = pattern.sequence.length > 0 && same(pattern, &first);
@@ -94,14 +94,14 @@ fn split(segment: &Segment, at: u32) -> (Segment, Segment) {
 }
 
 /// Whether what is expected is a later part of what is sent again: systems choose which part they repeat.
-pub(super) fn is_tail(pattern: &Pattern, segment: &Segment) -> bool {
+pub fn is_tail(pattern: &Pattern, segment: &Segment) -> bool {
     let Some(first) = pattern.sequence.first.map(SeqNumber) else { return false };
     let inside = first != segment.seq && first.is_within(segment.seq, segment.sequence_length());
     inside && (pattern.sequence.length > 0 || pattern.control.has(Control::FIN))
 }
 
 /// Both as one, where the second continues the first.
-pub(super) fn joined(first: &Segment, second: &Segment) -> Option<Segment> {
+pub fn joined(first: &Segment, second: &Segment) -> Option<Segment> {
     let continues = first.control() == Control::NONE
         && first.length > 0
         && first.seq + first.length == second.seq
@@ -111,7 +111,7 @@ pub(super) fn joined(first: &Segment, second: &Segment) -> Option<Segment> {
 }
 
 /// The segment that arrives; `None` when the script leaves its numbers open.
-pub(super) fn segment(pattern: &Pattern) -> Option<Segment> {
+pub fn segment(pattern: &Pattern) -> Option<Segment> {
     let ack = match pattern.acknowledged {
         Acknowledged::Nothing => None,
         Acknowledged::Upto(number) => Some(SeqNumber(number)),
@@ -124,7 +124,7 @@ pub(super) fn segment(pattern: &Pattern) -> Option<Segment> {
 }
 
 /// What a script expects, in the words in which segments are shown.
-pub(super) fn shown(pattern: &Pattern) -> String {
+pub fn shown(pattern: &Pattern) -> String {
     let ack = match pattern.acknowledged {
         Acknowledged::Nothing => None,
         Acknowledged::Upto(number) => Some(SeqNumber(number)),
