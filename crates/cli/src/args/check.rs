@@ -14,7 +14,11 @@ pub struct CheckArgs {
 /// What can be checked.
 #[derive(Clone, Debug, Subcommand)]
 pub enum CheckVerb {
-    /// Replay packetdrill scripts against the model of a system; nothing is sent and nothing is run.
+    /// Replay packetdrill scripts against the model of a system, or this machine's kernel.
+    ///
+    /// Against a model nothing is sent. Against the kernel, each script gets a network namespace of its own, where its
+    /// calls are made on real sockets and its segments come and go through a TUN device; no segment leaves it. Commands
+    /// and code in a script are never run.
     ///
     /// Compared are the flags, relative numbers and lengths of what is sent, the results of calls, and states. Not
     /// compared are windows, options and the moments of retransmissions. A script that fails and would pass if the
@@ -33,7 +37,7 @@ pub struct ReplayArgs {
     /// Replay the scripts (*.pkt) in this directory and below, and count the verdicts.
     #[arg(long, value_name = "DIR")]
     pub suite: Option<PathBuf>,
-    /// The system whose model is meant.
+    /// The system whose model is meant, or the kernel.
     #[arg(long, value_enum, value_name = "SYSTEM", default_value_t = Against::Linux)]
     pub against: Against,
     /// With --suite: the verdict on each script as well.
@@ -53,7 +57,7 @@ impl CheckArgs {
     }
 }
 
-/// The systems that are modelled.
+/// What scripts are held against.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub enum Against {
     /// Linux at its defaults.
@@ -63,6 +67,9 @@ pub enum Against {
     /// FreeBSD at its defaults.
     #[value(name = "freebsd")]
     FreeBsd,
+    /// No model: the kernel of this machine, in network namespaces made for it (as root; takes as long as the
+    /// scripts say).
+    Kernel,
 }
 
 const EXIT_CODES: &str = "\

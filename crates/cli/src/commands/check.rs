@@ -1,11 +1,14 @@
-//! `lastack check replay FILE…`: scripts against the model of a system. Reads files and touches nothing else.
+//! `lastack check replay FILE…`: scripts against the model of a system, or against this machine's kernel. Reads files;
+//! for the kernel it makes network namespaces that end with their script, and touches nothing else.
 
 use crate::args::{Against, CheckArgs, CheckVerb, ReplayArgs};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::report::check as report;
 use crate::report::page::Page;
+use lastack_model::script;
 use lastack_model::script::replay::{Dialect, Verdict, judge};
+use lastack_os::live;
 use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -18,15 +21,10 @@ pub fn run(args: &CheckArgs) -> Result<Exit, Error> {
 }
 
 fn replay(args: &ReplayArgs) -> Result<Exit, Error> {
-    let dialect = match args.against {
-        Against::Linux => Dialect::LINUX,
-        Against::Rfc9293 => Dialect::RFC_9293,
-        Against::FreeBsd => Dialect::FREE_BSD,
-    };
     let mut judged = Vec::new();
     for path in scripts(args)? {
         let text = read(&path)?;
-        let verdict = judge(&text, &dialect);
+        let verdict = verdict(&text, args.against)?;
         // What is below a suite is named from there.
         let inside = args.suite.as_ref().and_then(|suite| path.strip_prefix(suite).ok());
         let name = inside.unwrap_or(&path).display().to_string();
@@ -38,9 +36,34 @@ fn replay(args: &ReplayArgs) -> Result<Exit, Error> {
         (Some(_), true) => report::Detail::CountsAndEach,
         (None, _) => report::Detail::Each,
     };
-    report::write(&mut page, &judged, dialect.profile.name, detail);
+    report::write(&mut page, &judged, name(args.against), detail);
     page.print()?;
     Ok(exit(&judged))
+}
+
+/// What becomes of a script; the inner error is the script's, the outer one this program's.
+fn verdict(text: &str, against: Against) -> Result<Result<Verdict, script::Error>, Error> {
+    let Some(dialect) = dialect(against) else {
+        return Ok(match script::parse(text, Dialect::LINUX.defined) {
+            Ok(script) => Ok(live::replay(&script)?),
+            Err(error) => Err(error),
+        });
+    };
+    Ok(judge(text, &dialect))
+}
+
+/// The model that is meant; none for the kernel.
+const fn dialect(against: Against) -> Option<Dialect> {
+    match against {
+        Against::Linux => Some(Dialect::LINUX),
+        Against::Rfc9293 => Some(Dialect::RFC_9293),
+        Against::FreeBsd => Some(Dialect::FREE_BSD),
+        Against::Kernel => None,
+    }
+}
+
+fn name(against: Against) -> &'static str {
+    dialect(against).map_or("this machine's kernel", |dialect| dialect.profile.name)
 }
 
 /// The scripts that are meant, in the order of their names.
