@@ -32,7 +32,9 @@ fn the_command_takes_our_place_and_has_no_signal_blocked() {
     let sleeper = Sleeper::spawn(&mut command(User::Root, &[&port, "--", "sh", "-c", script]));
     let pid = sleeper.pid().as_raw_nonzero();
     let run = sleeper.end();
-    let alone = lastack_lab::program::run(Command::new("sh").args(["-c", script]));
+    let mut alone = Command::new("env");
+    let alone = alone.args(["--default-signal=INT", "sh", "-c", script]);
+    let alone = lastack_lab::program::run(alone);
     let signals = |text: &str| text.lines().skip(1).map(str::to_owned).collect::<Vec<_>>();
     assert_eq!(run.stdout.lines().next(), Some(pid.to_string().as_str()));
     assert_eq!(signals(&run.stdout), signals(&alone.stdout), "as without lastack");
