@@ -1,10 +1,10 @@
 //! `lastack check replay FILE…`: scripts against the model of a system, or against this machine's kernel. Reads files;
 //! for the kernel it makes network namespaces that end with their script, and touches nothing else.
 
-use crate::args::{Against, CheckArgs, CheckVerb, ReplayArgs};
+use crate::args::{Against, ReplayArgs};
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::report::check as report;
+use crate::report::check::replay as report;
 use crate::report::page::Page;
 use lastack_model::script;
 use lastack_model::script::replay::{Dialect, Verdict, judge};
@@ -13,14 +13,8 @@ use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-/// Checks what was asked.
-pub fn run(args: &CheckArgs) -> Result<Exit, Error> {
-    match &args.what {
-        CheckVerb::Replay(args) => replay(args),
-    }
-}
-
-fn replay(args: &ReplayArgs) -> Result<Exit, Error> {
+/// Replays what was asked.
+pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Error> {
     let mut judged = Vec::new();
     for path in scripts(args)? {
         let text = read(&path)?;

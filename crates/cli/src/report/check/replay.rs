@@ -1,6 +1,6 @@
 //! The answer of `check replay` on paper: the counts, what differs and why, and where a script fails.
 
-use super::page::{Page, Tone};
+use crate::report::page::{Page, Tone};
 use lastack_model::script::Error;
 use lastack_model::script::replay::Verdict;
 use std::collections::BTreeMap;

@@ -1,32 +1,7 @@
-//! The arguments of `check`.
+//! What can be typed after `check replay`.
 
-use clap::{Args, ColorChoice, Subcommand, ValueEnum};
+use clap::{Args, ColorChoice, ValueEnum};
 use std::path::PathBuf;
-
-/// The arguments of `check`.
-#[derive(Args, Clone, Debug)]
-pub struct CheckArgs {
-    /// What to check.
-    #[command(subcommand)]
-    pub what: CheckVerb,
-}
-
-/// What can be checked.
-#[derive(Clone, Debug, Subcommand)]
-pub enum CheckVerb {
-    /// Replay packetdrill scripts against the model of a system, or this machine's kernel.
-    ///
-    /// Against a model nothing is sent. Against the kernel, each script gets a network namespace of its own, where its
-    /// calls are made on real sockets and its segments come and go through a TUN device; no segment leaves it. Commands
-    /// and code in a script are never run.
-    ///
-    /// Compared are the flags, relative numbers and lengths of what is sent, the results of calls, and states. Not
-    /// compared are windows, options and the moments of retransmissions. A script that fails and would pass if the
-    /// system differed in one or two known ways is said to differ, with their names. One that needs what the model does
-    /// not have is skipped, with the reason.
-    #[command(after_help = EXIT_CODES)]
-    Replay(ReplayArgs),
-}
 
 /// The arguments of `check replay`.
 #[derive(Args, Clone, Debug)]
@@ -48,15 +23,6 @@ pub struct ReplayArgs {
     pub color: ColorChoice,
 }
 
-impl CheckArgs {
-    /// When to use colour.
-    pub const fn color(&self) -> ColorChoice {
-        match &self.what {
-            CheckVerb::Replay(args) => args.color,
-        }
-    }
-}
-
 /// What scripts are held against.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub enum Against {
@@ -72,7 +38,7 @@ pub enum Against {
     Kernel,
 }
 
-const EXIT_CODES: &str = "\
+pub(super) const EXIT_CODES: &str = "\
 Exit codes:
   0  every script passes, or differs as named
   1  a script fails

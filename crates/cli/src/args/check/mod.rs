@@ -1,0 +1,41 @@
+//! What can be typed after `check`.
+
+mod replay;
+
+pub use replay::{Against, ReplayArgs};
+
+use clap::{Args, ColorChoice, Subcommand};
+
+/// The arguments of `check`.
+#[derive(Args, Clone, Debug)]
+pub struct CheckArgs {
+    /// What to check.
+    #[command(subcommand)]
+    pub what: CheckVerb,
+}
+
+/// What can be checked.
+#[derive(Clone, Debug, Subcommand)]
+pub enum CheckVerb {
+    /// Replay packetdrill scripts against the model of a system, or this machine's kernel.
+    ///
+    /// Against a model nothing is sent. Against the kernel, each script gets a network namespace of its own, where its
+    /// calls are made on real sockets and its segments come and go through a TUN device; no segment leaves it. Commands
+    /// and code in a script are never run.
+    ///
+    /// Compared are the flags, relative numbers and lengths of what is sent, the results of calls, and states. Not
+    /// compared are windows, options and the moments of retransmissions. A script that fails and would pass if the
+    /// system differed in one or two known ways is said to differ, with their names. One that needs what the model does
+    /// not have is skipped, with the reason.
+    #[command(after_help = replay::EXIT_CODES)]
+    Replay(ReplayArgs),
+}
+
+impl CheckArgs {
+    /// When to use colour.
+    pub const fn color(&self) -> ColorChoice {
+        match &self.what {
+            CheckVerb::Replay(args) => args.color,
+        }
+    }
+}

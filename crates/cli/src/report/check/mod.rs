@@ -1,0 +1,3 @@
+//! The answers of `check` on paper.
+
+pub mod replay;
