@@ -5,6 +5,7 @@
 
 pub mod graph;
 pub mod layout;
+pub mod matrix;
 pub mod pairs;
 pub mod svg;
 pub mod text;

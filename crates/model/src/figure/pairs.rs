@@ -175,7 +175,7 @@ fn index(state: State) -> usize {
 }
 
 /// Four letters for the head of a column.
-const fn short(state: State) -> &'static str {
+pub(super) const fn short(state: State) -> &'static str {
     match state {
         State::Listen => "LSTN",
         State::SynSent => "SYNS",

@@ -229,6 +229,37 @@ fn mermaid_has_no_character_that_ends_a_statement_early() {
 }
 
 #[test]
+fn the_matrix_is_this() {
+    let text = matrix::text();
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    let table: Vec<&str> = text.lines().take_while(|line| !line.is_empty()).collect();
+    assert_eq!(table, MATRIX, "{text}");
+    let cited = matrix::markdown().lines().filter(|line| line.ends_with("(R2), §3.10.8 |")).count();
+    assert_eq!(cited, 9, "every give-up but those of FIN_WAIT_2 and TIME_WAIT");
+}
+
+/// Written by hand from RFC 9293 §3.10, section by section.
+const MATRIX: [&str; 17] = [
+    "                   LSTN SYNS SYNR ESTB  FW1  FW2  CLW CLSG LACK   TW CLSD",
+    "passive OPEN          .  err  err  err  err  err  err  err  err  err LSTN",
+    "active OPEN        SYNS  err  err  err  err  err  err  err  err  err SYNS",
+    "CLOSE              CLSD CLSD  FW1  FW1  err  err LACK  err  err  err  err",
+    "ABORT              CLSD CLSD CLSD CLSD CLSD CLSD CLSD CLSD CLSD CLSD  err",
+    "rcv SYN            SYNR SYNR  ack  ack  ack  ack  ack  ack  ack  ack  rst",
+    "rcv SYN,ACK         rst ESTB  ack  ack  ack  ack  ack  ack  ack  ack  rst",
+    "rcv ACK of SYN      rst    . ESTB    .    .    .    .    .    .    .  rst",
+    "rcv FIN             rst    .  CLW  CLW CLSG   TW  ack  ack  ack ack+  rst",
+    "rcv ACK of FIN      rst  rst  rst  ack  FW2    .  ack   TW CLSD    .  rst",
+    "rcv FIN,ACK of it   rst  rst  rst  ack   TW   TW  ack  ack  ack ack+  rst",
+    "rcv RST, opened       . CLSD CLSD CLSD CLSD CLSD CLSD CLSD CLSD CLSD    .",
+    "rcv RST, listened     .    - LSTN CLSD CLSD CLSD CLSD CLSD CLSD CLSD    .",
+    "rcv new SYN        SYNR SYNR LSTN  ack  ack  ack  ack  ack  ack SYNR  rst",
+    "2MSL over             -    -    -    -    -    -    -    -    - CLSD    -",
+    "FIN_WAIT_2 over       -    -    -    -    - CLSD    -    -    -    -    -",
+    "give up               - CLSD CLSD CLSD CLSD CLSD CLSD CLSD CLSD    -    -",
+];
+
+#[test]
 fn who_can_be_where_is_found_by_exploring() {
     let pairs = Pairs::explored(2);
     let counts = [Takes::Closing, Takes::Aborting, Takes::Opening].map(|takes| pairs.count(takes));

@@ -240,10 +240,17 @@ impl Tcb {
         }
     }
 
-    /// Fourth: a SYN in a connection is challenged (RFC 5961 §4), or resets it as in RFC 793.
+    /// Fourth: a SYN in a connection is challenged (RFC 5961 §4), or resets it as in RFC 793; one that a listener made and
+    /// that is not established goes back to it.
     fn check_syn(&mut self, segment: &Segment, profile: &Profile, effects: &mut Effects) -> Check {
         if !segment.has(Control::SYN) {
             return Check::Passed;
+        }
+        let is_of_listener = self.state == State::SynReceived && self.origin == Origin::Passive;
+        if is_of_listener && profile.listener_is_the_connection {
+            self.go(Event::SynOfNewIncarnation);
+            self.back_to_listener(profile);
+            return Check::Done;
         }
         match profile.syn_in_connection {
             SynInConnection::Challenged => effects.send(self.ack()),
