@@ -8,6 +8,7 @@ use lastack_lab::program::{Run, User, lastack, lastack_as, run};
 use lastack_lab::states;
 use lastack_model::bind::{Options, Request};
 use lastack_model::facts::Transport;
+use lastack_model::figure::matrix;
 use lastack_model::ids::{Port, Uid};
 use lastack_model::ladder::scenario::SCENARIOS;
 use std::collections::BTreeMap;
@@ -81,6 +82,33 @@ fn every_figure_stands_in_the_book_and_every_story_has_its_ladder_there() {
     let page = fs::read_to_string(docs().join("figure.md")).expect("docs/figure.md");
     for name in figures().into_keys() {
         assert!(page.contains(&format!("(figures/{name})")), "docs/figure.md lacks {name}");
+    }
+}
+
+#[test]
+fn the_table_of_events_in_the_book_is_that_of_the_machine() {
+    let file = docs().join("transitions.md");
+    let page = fs::read_to_string(&file).expect("docs/transitions.md");
+    let (before, rest) = page.split_once("<!-- matrix -->\n").expect("where it begins");
+    let (_, after) = rest.split_once("<!-- end of matrix -->\n").expect("where it ends");
+    let table = format!("\n{}", matrix::markdown());
+    let whole = format!("{before}<!-- matrix -->\n{table}<!-- end of matrix -->\n{after}");
+    if env::var("LASTACK_FIGURES").is_ok_and(|mode| mode == "write") {
+        fs::write(&file, &whole).expect("docs/transitions.md");
+    } else {
+        assert!(
+            page == whole,
+            "write docs/transitions.md anew (LASTACK_FIGURES=write cargo test -p lastack-lab --test figures)"
+        );
+    }
+}
+
+#[test]
+fn one_state_of_the_matrix_is_listed_with_its_sources() {
+    for name in ["time-wait", "TIME_WAIT", "Time-Wait"] {
+        let list = drawn(&["figure", "matrix", name]);
+        assert!(list.contains("rcv FIN: stays, snd ACK, the wait starts anew"), "{list}");
+        assert!(list.contains("error: connection already exists (RFC 9293 §3.10.1)"), "{list}");
     }
 }
 
@@ -174,6 +202,8 @@ fn what_cannot_be_drawn_is_refused_with_what_can() {
         assert!(stderr.contains(said), "{stderr}");
     }
     assert_eq!(lastack(&["figure", "ladder"]).code, Some(2));
+    let unknown = lastack(&["figure", "matrix", "fin-wait-3"]);
+    assert!(unknown.code == Some(2) && unknown.stderr.contains("fin-wait-2"), "{}", unknown.stderr);
     assert_eq!(lastack(&["figure", "--netns", "x"]).code, Some(2), "only with --live");
 }
 
@@ -200,7 +230,8 @@ fn a_terminal_that_is_too_narrow_gets_a_list() {
         assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""));
         run.stdout.replace('\r', "")
     };
-    for arguments in ["figure", "figure pairs", "figure ladder both-close-at-once"] {
+    for arguments in ["figure", "figure pairs", "figure matrix", "figure ladder both-close-at-once"]
+    {
         let narrow = on_terminal("50", arguments);
         assert!(narrow.lines().all(|line| line.chars().count() <= 50), "{narrow}");
         assert!(!narrow.contains(['│', '┌']) && narrow.contains("FIN_WAIT_1"), "{narrow}");

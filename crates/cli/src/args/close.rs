@@ -59,13 +59,18 @@ pub struct YesArgs {
     pub yes: bool,
 }
 
-/// A state by its standard name, in any case, with `-` or `_`; or as `ss` calls it.
+/// A state in which a connection can be closed.
 fn parse_state(text: &str) -> Result<State, String> {
+    state_among(text, &selection::STATES)
+}
+
+/// A state by its standard name, in any case, with `-` or `_`; or as `ss` calls it.
+pub(super) fn state_among(text: &str, states: &[State]) -> Result<State, String> {
     let wanted = text.to_ascii_uppercase().replace('-', "_");
-    let is_called = |state: &State| state.name() == wanted || abbreviation(*state) == wanted;
-    selection::STATES.into_iter().find(is_called).ok_or_else(|| {
-        let typed = |state: State| state.name().to_ascii_lowercase().replace('_', "-");
-        let known: Vec<String> = selection::STATES.into_iter().map(typed).collect();
+    let is_called = |state: &&State| state.name() == wanted || abbreviation(**state) == wanted;
+    states.iter().find(is_called).copied().ok_or_else(|| {
+        let typed = |state: &State| state.name().to_ascii_lowercase().replace('_', "-");
+        let known: Vec<String> = states.iter().map(typed).collect();
         format!("no state of a connection (there are: {})", known.join(", "))
     })
 }

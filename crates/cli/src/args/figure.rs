@@ -1,6 +1,8 @@
 //! What can be typed after `figure`.
 
+use super::close::state_among;
 use clap::{Args, ColorChoice, Subcommand, ValueEnum};
+use lastack_model::state::State;
 use std::path::PathBuf;
 
 /// The arguments of `figure`.
@@ -20,6 +22,8 @@ pub struct FigureArgs {
 pub enum FigureVerb {
     /// Who can be where: the pairs of states that both ends can be in at once.
     Pairs(PairsArgs),
+    /// What every event does in every state, with the rule that says so.
+    Matrix(MatrixArgs),
     /// A story as a ladder: both ends' states and the segments between them.
     Ladder(LadderArgs),
     /// A story as a plot of sequence numbers over time (SVG).
@@ -49,6 +53,17 @@ pub struct PairsArgs {
     /// How to draw.
     #[command(flatten, next_help_heading = "Output")]
     pub drawing: DrawingArgs,
+}
+
+/// The table of events.
+#[derive(Args, Clone, Debug)]
+pub struct MatrixArgs {
+    /// Of this state (close-wait, fin-wait-2 …), each event in a line with its source.
+    #[arg(value_name = "STATE", value_parser = parse_state)]
+    pub state: Option<State>,
+    /// Where to.
+    #[command(flatten)]
+    pub file: FileOutArgs,
 }
 
 /// A ladder.
@@ -115,6 +130,10 @@ pub enum Format {
     Dot,
     /// For pages that render Mermaid.
     Mermaid,
+}
+
+fn parse_state(text: &str) -> Result<State, String> {
+    state_among(text, &State::ALL)
 }
 
 /// What the exit code of `figure` says.

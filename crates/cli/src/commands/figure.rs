@@ -27,6 +27,10 @@ pub fn run(args: &FigureArgs) -> Result<Exit, Error> {
     match &args.what {
         None => diagram(&args.diagram),
         Some(FigureVerb::Pairs(args)) => pairs(&args.drawing),
+        Some(FigureVerb::Matrix(args)) => {
+            let write = |paper: &mut report::Paper| report::matrix(paper, args.state);
+            deliver(&args.file, &paper(Strokes::Ascii, &args.file, write))
+        }
         Some(FigureVerb::Ladder(args)) => draw_ladder(args),
         Some(FigureVerb::Plot(args)) => {
             deliver(&args.file, &ladder::plot::svg(&story(&args.scenario)?))
@@ -127,10 +131,13 @@ fn only(format: Format, what: &str, formats: &[Format]) -> Result<(), Error> {
 
 /// Text as wide as the place it goes to; a file gets neither colour nor the width of the terminal.
 fn on_paper(drawing: &DrawingArgs, write: impl FnOnce(&mut report::Paper)) -> String {
-    let strokes = if drawing.ascii { Strokes::Ascii } else { Strokes::Box };
-    let is_file = drawing.file.output.is_some();
-    choose_color(if is_file { ColorChoice::Never } else { drawing.color });
-    let mut paper = report::Paper::new(strokes, if is_file { 80 } else { page::width() });
+    choose_color(if drawing.file.output.is_some() { ColorChoice::Never } else { drawing.color });
+    paper(if drawing.ascii { Strokes::Ascii } else { Strokes::Box }, &drawing.file, write)
+}
+
+fn paper(strokes: Strokes, to: &FileOutArgs, write: impl FnOnce(&mut report::Paper)) -> String {
+    let width = if to.output.is_some() { 80 } else { page::width() };
+    let mut paper = report::Paper::new(strokes, width);
     write(&mut paper);
     paper.into_text()
 }

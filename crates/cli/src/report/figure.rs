@@ -4,7 +4,7 @@ use anstyle::{AnsiColor, Style};
 use lastack_model::draw::Half;
 use lastack_model::draw::canvas::{Canvas, Ink, Strokes};
 use lastack_model::figure::pairs::{self, Pairs};
-use lastack_model::figure::{self, Arcs, Marks};
+use lastack_model::figure::{self, Arcs, Marks, matrix};
 use lastack_model::ladder::scenario::SCENARIOS;
 use lastack_model::ladder::{self, Ladder};
 use lastack_model::state::State;
@@ -104,6 +104,31 @@ pub fn pairs(paper: &mut Paper, pairs: &Pairs) {
     }
 }
 
+/// The table of events, or one state's.
+pub fn matrix(paper: &mut Paper, state: Option<State>) {
+    if let Some(state) = state {
+        paper.prose(&format!("What every event does in {state}, by the letter of RFC 9293"));
+        paper.text.push('\n');
+        return matrix_of(paper, state, 0);
+    }
+    paper.prose(matrix::TITLE);
+    paper.text.push('\n');
+    if paper.width >= PAIRS_SHEET {
+        paper.text.push_str(&matrix::text());
+    } else {
+        for state in State::ALL {
+            paper.line(0, state.name());
+            matrix_of(paper, state, 2);
+        }
+    }
+}
+
+fn matrix_of(paper: &mut Paper, state: State, indent: usize) {
+    for line in matrix::list(state) {
+        paper.line(indent, &line);
+    }
+}
+
 /// A ladder.
 pub fn ladder(paper: &mut Paper, ladder: &Ladder) {
     paper.prose(&ladder.title);
@@ -145,5 +170,5 @@ fn style(ink: Ink) -> Style {
 
 /// How wide the figure and ladders are.
 const SHEET: usize = 80;
-/// How wide the table of pairs is.
+/// How wide the tables of pairs and of events are.
 const PAIRS_SHEET: usize = 73;
