@@ -5,7 +5,7 @@
 
 mod shards;
 
-use shards::{Found, Id, Shards};
+use shards::{Id, Shards, Sorted};
 use std::fmt::Debug;
 use std::hash::Hash;
 
@@ -51,37 +51,33 @@ pub fn explore<S: Space>(space: &S, threads: usize) -> Explored<S> {
     let mut at = 0;
     while at < order.len() {
         let block = &order[at..order.len().min(at + BLOCK)];
+        let threads = if block.len() < WORTH_THREADS { 1 } else { threads };
         let found = expand(space, &shards, block, threads);
         at += block.len();
-        transitions += found.iter().map(|part| part.len() as u64).sum::<u64>();
+        transitions += found.iter().map(|sorted| sorted.len() as u64).sum::<u64>();
         order.extend(shards.insert(&found, threads));
     }
     Explored { shards, order, transitions }
 }
 
-/// What follows from each state of a block, part by part.
-fn expand<S: Space>(
-    space: &S,
-    shards: &Shards<S>,
-    block: &[Id],
-    threads: usize,
-) -> Vec<Vec<Found<S>>> {
-    let part = block.len().div_ceil(threads).max(1);
+/// What follows from each state of a block, by the thread that found it.
+fn expand<S: Space>(space: &S, shards: &Shards<S>, block: &[Id], threads: usize) -> Vec<Sorted<S>> {
+    let walk = |ids: &[Id]| {
+        let mut found = Sorted::new(ids.len() * USUAL_ACTIONS, threads);
+        for &from in ids {
+            space.successors(shards.state(from), &mut |action, state| {
+                found.add(from, action, state);
+            });
+        }
+        found
+    };
+    if threads == 1 {
+        return vec![walk(block)];
+    }
     std::thread::scope(|scope| {
-        let workers: Vec<_> = block
-            .chunks(part)
-            .map(|ids| {
-                scope.spawn(move || {
-                    let mut found = Vec::with_capacity(ids.len() * USUAL_ACTIONS);
-                    for &from in ids {
-                        space.successors(shards.state(from), &mut |action, state| {
-                            found.push(Found::new(from, action, state));
-                        });
-                    }
-                    found
-                })
-            })
-            .collect();
+        let part = block.len().div_ceil(threads);
+        let workers: Vec<_> =
+            block.chunks(part).map(|ids| scope.spawn(move || walk(ids))).collect();
         workers.into_iter().map(joined).collect()
     })
 }
@@ -217,6 +213,9 @@ impl Reversed {
 
 /// States expanded before their successors are sorted in: enough to keep threads busy, few enough to fit a cache.
 const BLOCK: usize = 1 << 15;
+
+/// With fewer states than this to expand, starting threads takes longer than the work.
+const WORTH_THREADS: usize = 1 << 9;
 
 const USUAL_ACTIONS: usize = 10;
 

@@ -73,7 +73,7 @@ impl Bits {
 fn pack_end(end: &End) -> u64 {
     let tcb = &end.tcb;
     Bits(0, 0)
-        .put(index_of(tcb.state), 4)
+        .put(tcb.state as u32, 4)
         .put(u32::from(tcb.origin == Origin::Passive), 1)
         .put(u32::from(tcb.program == Program::Gone), 1)
         .put(u32::from(tcb.ended == Ended::Yes), 1)
@@ -159,10 +159,6 @@ pub(super) fn segment(number: u32) -> Segment {
     Segment { length, ..Segment::new(seq, has_ack.then_some(ack), control) }
 }
 
-fn index_of(state: State) -> u32 {
-    STATES.iter().position(|known| *known == state).unwrap_or(0) as u32
-}
-
 /// Where the mark of a deception stands in an end: after all that comes before it.
 const BELIEF: u32 = 4 + 3 + 5 * NUMBER + 3 + 3 + 3 + 1;
 
@@ -172,11 +168,12 @@ const TICKS: u32 = 5;
 /// Sequence numbers stay below this many bits: few incarnations, few octets.
 const NUMBER: u32 = 6;
 
+/// The states by their numbers.
 const STATES: [State; 16] = {
     let mut all = [State::Closed; 16];
     let mut at = 0;
     while at < State::ALL.len() {
-        all[at] = State::ALL[at];
+        all[State::ALL[at] as usize] = State::ALL[at];
         at += 1;
     }
     all
