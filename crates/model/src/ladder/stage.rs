@@ -129,6 +129,11 @@ impl Stage {
         (self.tcbs[0].state, self.tcbs[1].state)
     }
 
+    /// What an end knows.
+    pub const fn end(&self, side: Side) -> &Tcb {
+        &self.tcbs[index(side)]
+    }
+
     /// The number with which the next connection of an end begins.
     pub const fn set_iss(&mut self, side: Side, iss: SeqNumber) {
         self.iss[index(side)] = iss;
