@@ -149,6 +149,15 @@ impl Takes {
         }
     }
 
+    /// In a word.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Closing => "closing",
+            Self::Aborting => "aborting",
+            Self::Opening => "opening",
+        }
+    }
+
     /// In words.
     pub const fn words(self) -> &'static str {
         match self {

@@ -326,6 +326,24 @@ impl Incarnations {
     }
 }
 
+/// A text in lines of so many characters, broken between words; at least one line.
+fn lines(text: &str, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    for word in text.split_whitespace() {
+        let length = line.chars().count();
+        if length > 0 && length + 1 + word.chars().count() > width {
+            lines.push(std::mem::take(&mut line));
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    lines.push(line);
+    lines
+}
+
 /// 0 for A, 1 for B.
 pub const fn index(side: Side) -> usize {
     match side {

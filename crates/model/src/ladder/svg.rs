@@ -4,7 +4,7 @@
 use super::arrow::{self, Arrow, End};
 use super::{Event, Fate, Flight, Known, Ladder, Make, Side, View, What, index};
 use crate::draw::Half;
-use crate::draw::svg::{Anchor, Svg, breadth};
+use crate::draw::svg::{Anchor, Svg, breadth, times};
 use crate::state::State;
 use crate::tcp::segment::Control;
 
@@ -53,14 +53,21 @@ fn heights(ladder: &Ladder) -> Vec<f64> {
             | What::Arrived(_)
             | What::Note(_) => false,
         };
-        if beside {
+        if let What::Note(text) = &event.what {
+            // A long one has several lines.
+            at += ROW;
+            heights.push(at);
+            at += times(super::lines(text, REMARK).len() - 1, 15.0);
+            cause = None;
+            sent = 0;
+        } else if beside {
             let is_sent = matches!(event.what, What::Sent(_));
             heights.push(at + f64::from(if is_sent { sent } else { 0 }) * 10.0);
             sent += u32::from(is_sent);
         } else {
             at += ROW;
             heights.push(at);
-            cause = if matches!(event.what, What::Note(_)) { None } else { side };
+            cause = side;
             sent = u32::from(matches!(event.what, What::Sent(_)));
         }
     }
@@ -175,7 +182,10 @@ fn remarks(svg: &mut Svg, ladder: &Ladder, heights: &[f64]) {
     for (event, y) in ladder.events.iter().zip(heights) {
         if let What::Note(text) = &event.what {
             let middle = f64::midpoint(LIFE.0, LIFE.1);
-            svg.text((middle, y + 4.0), Anchor::Middle, "small aside halo", text);
+            for (at, line) in super::lines(text, REMARK).iter().enumerate() {
+                let y = y + 4.0 + times(at, 15.0);
+                svg.text((middle, y), Anchor::Middle, "small aside halo", line);
+            }
         }
     }
 }
@@ -229,4 +239,6 @@ const WIDTH: f64 = 820.0;
 /// Where the life-lines are.
 const LIFE: (f64, f64) = (200.0, 620.0);
 const TOP: f64 = 112.0;
+/// How many characters of a remark fit between them.
+const REMARK: usize = 58;
 const ROW: f64 = 46.0;

@@ -97,15 +97,26 @@ fn rows(ladder: &Ladder) -> Vec<Row> {
         let last = &ladder.events[last];
         row.states = changed(states, last);
         states = last.states;
+        let more = row.remark.as_mut().map(wrapped).unwrap_or_default();
         if !row.is_empty() {
             rows.push(row);
         }
+        rows.extend(more.into_iter().map(Row::remark));
     }
     if let View::OnlyFrom(side) = ladder.view {
         let end = &ladder.ends[index(side)];
-        rows.push(Row { remark: Some(format!("only what {end} sent was seen")), ..Row::default() });
+        let mut first = format!("(only what {end} sent was seen)");
+        let more = wrapped(&mut first);
+        rows.extend([first].into_iter().chain(more).map(Row::remark));
     }
     rows
+}
+
+/// Leaves of a remark what fits into a row; gives the rest, row by row.
+fn wrapped(remark: &mut String) -> Vec<String> {
+    let mut lines = super::lines(remark, REMARK);
+    *remark = lines.remove(0);
+    lines
 }
 
 /// Reads the events one by one.
@@ -148,7 +159,7 @@ impl<'a> Reader<'a> {
                 row.arrow = Some(arrow(flight, Reach::Arrives(mark), self.shown));
             }
             What::Lost(_) => return None,
-            What::Note(text) => row.remark = Some(text.clone()),
+            What::Note(text) => row.remark = Some(format!("({text})")),
             what => row.words = what.side().zip(what.words()),
         }
         Some((row, last))
@@ -156,6 +167,10 @@ impl<'a> Reader<'a> {
 }
 
 impl Row {
+    fn remark(text: String) -> Self {
+        Self { remark: Some(text), ..Self::default() }
+    }
+
     fn is_empty(&self) -> bool {
         self.words.is_none()
             && self.remark.is_none()
@@ -217,8 +232,8 @@ fn draw(canvas: &mut Canvas, at: usize, row: &Row) {
         }
     }
     if let Some(remark) = &row.remark {
-        let most: String = remark.chars().take(LIFE[1] - LIFE[0] - 5).collect();
-        middle(canvas, at, &format!("({most})"), Ink::Aside);
+        let most: String = remark.chars().take(REMARK).collect();
+        middle(canvas, at, &most, Ink::Aside);
     }
     if let Some(arrow) = &row.arrow {
         draw_arrow(canvas, at, arrow);
@@ -286,3 +301,5 @@ fn state(canvas: &mut Canvas, at: usize, side: Side, known: Known<State>) {
 const WIDTH: usize = 80;
 /// The columns of the two life-lines; the longest state in parentheses fits outside of them.
 const LIFE: [usize; 2] = [15, 64];
+/// How long a row of a remark is.
+const REMARK: usize = LIFE[1] - LIFE[0] - 7;

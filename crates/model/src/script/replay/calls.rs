@@ -4,6 +4,7 @@ use super::Stop;
 use super::driver::{beyond, failed};
 use super::host::{Accepted, Connection, Host, Linger, Role, Socket};
 use super::wire::{Base, Cause};
+use crate::ladder;
 use crate::script::{Call, Place, Value};
 use crate::state::State;
 use crate::tcp::endpoint::{Endpoint, FinWait2Wish, Keepalive, Wishes};
@@ -24,8 +25,10 @@ impl Host {
             "fcntl" | "bind" => return Ok(()),
             "listen" => {
                 let at = self.found(call, place)?;
+                self.journal.call(ladder::Call::Listen);
                 self.sockets[at].role = Role::Listener;
                 self.awaits_first = true;
+                self.follow();
                 Ok(0)
             }
             "connect" => self.connect(now, call, place)?,
@@ -100,6 +103,7 @@ impl Host {
             self.sockets[at].role = Role::Connection(connection);
             let iss = self.iss;
             self.base = Base { own: iss, ..Base::default() };
+            self.journal.call(ladder::Call::Connect);
             self.act(connection, Cause::Due, |end| end.open(now, iss));
             return Ok(Err("EINPROGRESS"));
         };
@@ -122,8 +126,14 @@ impl Host {
     fn disconnect(&mut self, now: Moment, at: usize) {
         match self.sockets[at].role {
             Role::Fresh => {}
-            Role::Listener => self.close_listener(now),
-            Role::Connection(connection) => self.act(connection, Cause::Due, |end| end.abort(now)),
+            Role::Listener => {
+                self.journal.call(ladder::Call::CloseListener);
+                self.close_listener(now);
+            }
+            Role::Connection(connection) => {
+                self.journal.call(ladder::Call::Abort);
+                self.act(connection, Cause::Due, |end| end.abort(now));
+            }
         }
         self.sockets[at].role = Role::Fresh;
     }
@@ -157,6 +167,7 @@ impl Host {
         };
         self.sockets[at].deaf |= reads;
         if writes {
+            self.journal.call(ladder::Call::Shutdown);
             self.act(connection, Cause::Due, |end| end.shutdown(now));
         }
         Ok(Ok(0))
@@ -167,11 +178,16 @@ impl Host {
         let socket = self.sockets.remove(at);
         match (socket.role, socket.linger) {
             (Role::Fresh, _) => {}
-            (Role::Listener, _) => self.close_listener(now),
+            (Role::Listener, _) => {
+                self.journal.call(ladder::Call::CloseListener);
+                self.close_listener(now);
+            }
             (Role::Connection(connection), Linger::Zero) => {
+                self.journal.call(ladder::Call::Abort);
                 self.act(connection, Cause::Due, |end| end.abort(now));
             }
             (Role::Connection(connection), Linger::Default) => {
+                self.journal.call(ladder::Call::Close);
                 self.act(connection, Cause::Due, |end| end.close(now));
             }
         }
@@ -191,6 +207,8 @@ impl Host {
         if tcb.unread > 0 {
             let octets = wanted.min(tcb.unread);
             tcb.unread -= if peeks { 0 } else { octets };
+            self.journal.call(ladder::Call::Read);
+            self.follow();
             return Ok(Ok(i64::from(octets)));
         }
         if let Some(error) = connection.error.take() {
@@ -225,6 +243,7 @@ impl Host {
         if octets.saturating_add(under_way) > MOST_WRITTEN {
             return Err(beyond("more data than a first congestion window", place));
         }
+        self.journal.call(ladder::Call::Write(octets));
         self.act(connection, Cause::Due, |end| end.send(now, octets));
         Ok(Ok(i64::from(octets)))
     }

@@ -10,8 +10,8 @@ use crate::tcp::moment::Moment;
 use crate::tcp::segment::Control;
 use crate::tcp::seq::SeqNumber;
 
-/// Replays the whole script.
-pub(super) fn run(script: &Script, dialect: &Dialect) -> Result<(), Stop> {
+/// Replays the whole script, or as much of it as goes, and leaves the host as it then is.
+pub(super) fn run(script: &Script, dialect: &Dialect) -> (Host, Result<(), Stop>) {
     let mut driver = Driver {
         host: Host::new(*dialect),
         now: Moment(0),
@@ -19,11 +19,13 @@ pub(super) fn run(script: &Script, dialect: &Dialect) -> Result<(), Stop> {
         blocked: None,
         has_read: false,
     };
-    for (step, iss) in script.steps.iter().zip(first_numbers(&script.steps)) {
+    let mut steps = script.steps.iter().zip(first_numbers(&script.steps));
+    let played = steps.try_for_each(|(step, iss)| {
         driver.host.iss = iss;
-        driver.step(step)?;
-    }
-    driver.return_now()
+        driver.step(step)
+    });
+    let end = played.and_then(|()| driver.return_now());
+    (driver.host, end)
 }
 
 /// For each step, the number with which the host under test would begin a connection there: the next SYN that is sent
@@ -126,11 +128,14 @@ impl<'a> Driver<'a> {
             return Err(beyond("data with a SYN that crosses another", place));
         }
         self.host.sent.clear();
+        self.host.journal.arrives(&written, self.host.connections.len());
         self.host.arrive(self.now, &segment);
+        self.host.follow();
         Ok(())
     }
 
     fn icmp(&mut self, icmp: &Icmp, place: Place) -> Result<(), Stop> {
+        self.host.journal.note(format!("ICMP {} {} arrives", icmp.kind, icmp.code));
         match (self.host.dialect.icmp)(icmp) {
             IcmpEffect::Unknown if self.host.state() == State::SynSent => {
                 Err(beyond(format!("the ICMP message {} {}", icmp.kind, icmp.code), place))

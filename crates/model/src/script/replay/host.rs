@@ -1,6 +1,7 @@
 //! The host under test: its descriptors, its listener, and the one connection that a script is about.
 
 use super::dialect::Dialect;
+use super::journal::{Journal, Wait};
 use super::wire::{Base, Cause, Queued};
 use crate::script::Call;
 use crate::state::State;
@@ -25,6 +26,8 @@ pub(super) struct Host {
     pub(super) iss: SeqNumber,
     /// The window that new connections offer.
     pub(super) window: u32,
+    /// What happens, for those who want to see it.
+    pub(super) journal: Journal,
 }
 
 /// A descriptor.
@@ -81,6 +84,7 @@ impl Host {
             base: Base::default(),
             iss: SeqNumber(0),
             window: 65_535,
+            journal: Journal::new(),
         }
     }
 
@@ -169,8 +173,11 @@ impl Host {
         }
         let effects = tcb.arrive(segment, SeqNumber(0), &self.dialect.profile);
         let base = self.base;
-        let queued = |segment| Queued { segment: base.sent(&segment), cause: Cause::Due };
-        self.sent.extend(effects.segments().map(queued));
+        for segment in effects.segments() {
+            let segment = base.sent(&segment);
+            self.journal.sent(&segment, self.connections.len());
+            self.sent.push_back(Queued { segment, cause: Cause::Due });
+        }
     }
 
     /// An ICMP message says that nobody will answer; it counts if it is about something that was sent.
@@ -202,17 +209,28 @@ impl Host {
 
     /// Does something to a connection, and takes what it sends and says.
     pub(super) fn act(&mut self, at: usize, cause: Cause, act: impl FnOnce(&mut Endpoint)) {
+        let wait = Wait::of(&self.connections[at].end);
+        act(&mut self.connections[at].end);
+        self.follow();
         let connection = &mut self.connections[at];
-        act(&mut connection.end);
+        while let Some(report) = connection.end.poll_report() {
+            connection.error = errno(report).or(connection.error);
+            self.journal.told(report);
+        }
+        self.journal.waits(wait, Wait::of(&connection.end));
         while let Some(segment) = connection.end.poll_transmit() {
             // Only a bare acknowledgement may wait.
             let bare = segment.sequence_length() == 0 && segment.control() == Control::NONE;
             let cause = if cause == Cause::MayWait && !bare { Cause::Due } else { cause };
-            self.sent.push_back(Queued { segment: self.base.sent(&segment), cause });
+            let segment = self.base.sent(&segment);
+            self.journal.sent(&segment, at + 1);
+            self.sent.push_back(Queued { segment, cause });
         }
-        while let Some(report) = connection.end.poll_report() {
-            connection.error = errno(report).or(connection.error);
-        }
+    }
+
+    /// Writes down the state that the last thing led to.
+    pub(super) fn follow(&mut self) {
+        self.journal.follow(self.asserted_state());
     }
 
     /// Lets everything happen that is due by then, except what a script is asked for first (see [`Self::nudge`]).
@@ -222,10 +240,13 @@ impl Host {
                 let alarm = Alarm::Timer(timer);
                 let due = self.connections[at].end.deadline(alarm);
                 if let Some(due) = due.filter(|due| *due <= to) {
+                    self.journal.at(due);
+                    self.journal.alarm(alarm);
                     self.act(at, Cause::Timer, |end| end.fire(due, alarm));
                 }
             }
         }
+        self.journal.at(to);
     }
 
     /// Makes the next retransmission or keepalive probe now, if there is one to come.
@@ -237,6 +258,7 @@ impl Host {
         });
         match next.min_by_key(|(deadline, ..)| *deadline) {
             Some((_, at, alarm)) => {
+                self.journal.alarm(alarm);
                 self.act(at, Cause::Timer, |end| end.fire(now, alarm));
                 Nudged::Yes
             }

@@ -7,12 +7,15 @@
 
 mod calls;
 mod dialect;
+mod drawn;
 mod driver;
 mod host;
+mod journal;
 pub mod wire;
 
 pub use calls::WITHOUT_EFFECT;
 pub use dialect::{Dialect, Known};
+pub use drawn::ladder;
 pub use driver::{first_numbers, is_beyond};
 
 use super::{Error, Place, Script, parse};
@@ -58,11 +61,7 @@ pub fn replay(script: &Script, dialect: &Dialect) -> Verdict {
     if let Some(unsupported) = script.unsupported() {
         return Verdict::Skipped(unsupported.to_string());
     }
-    match driver::run(script, dialect) {
-        Ok(()) => Verdict::Pass,
-        Err(Stop::Failed(failure)) => Verdict::Fail(failure),
-        Err(Stop::Beyond(what, place)) => Verdict::Skipped(format!("{what} ({place})")),
-    }
+    driver::run(script, dialect).1.map_or_else(Stop::verdict, |()| Verdict::Pass)
 }
 
 /// The fewest switches, one or two, that make the script pass.
@@ -87,6 +86,15 @@ fn explanation(script: &Script, dialect: &Dialect) -> Option<Vec<&'static str>> 
 enum Stop {
     Failed(Failure),
     Beyond(String, Place),
+}
+
+impl Stop {
+    fn verdict(self) -> Verdict {
+        match self {
+            Self::Failed(failure) => Verdict::Fail(failure),
+            Self::Beyond(what, place) => Verdict::Skipped(format!("{what} ({place})")),
+        }
+    }
 }
 
 impl fmt::Display for Verdict {

@@ -15,7 +15,7 @@ macro_rules! scripts {
 }
 
 /// Our own scripts.
-const SCRIPTS: [(&str, &str); 36] = scripts! {
+pub(super) const SCRIPTS: [(&str, &str); 36] = scripts! {
     "a-fin-overtaken-by-an-acknowledgement-counts"
     "a-fin-repeated-in-closing-acknowledges-ours"
     "a-fin-repeated-in-time-wait-is-acknowledged-again"
