@@ -14,6 +14,7 @@ pub mod gather;
 pub mod like;
 pub mod report;
 pub mod typed;
+pub mod verdicts;
 pub mod waiting;
 
 use args::{Cli, OutputArgs, Verb, WhyArgs};

@@ -61,23 +61,42 @@ pub struct MatrixArgs {
     /// Of this state (close-wait, fin-wait-2 …), each event in a line with its source.
     #[arg(value_name = "STATE", value_parser = parse_state)]
     pub state: Option<State>,
-    /// Where to.
-    #[command(flatten)]
-    pub file: FileOutArgs,
+    /// How to draw.
+    #[command(flatten, next_help_heading = "Output")]
+    pub drawing: DrawingArgs,
 }
 
 /// A ladder.
 #[derive(Args, Clone, Debug)]
 pub struct LadderArgs {
     /// Which story.
-    #[arg(value_name = "SCENARIO", required_unless_present = "list")]
+    #[arg(value_name = "SCENARIO", required_unless_present_any = ["list", "script"])]
     pub scenario: Option<String>,
     /// List the stories.
-    #[arg(long, conflicts_with = "scenario")]
+    #[arg(long, conflicts_with_all = ["scenario", "script"])]
     pub list: bool,
+    /// Replay this packetdrill script, and draw what happens as far as it goes.
+    #[arg(long, value_name = "FILE", conflicts_with = "scenario")]
+    pub script: Option<PathBuf>,
+    /// With --script: the system whose model is meant.
+    #[arg(long, value_enum, value_name = "SYSTEM", default_value_t = System::Linux)]
+    #[arg(requires = "script", conflicts_with = "scenario")]
+    pub against: System,
     /// How to draw.
     #[command(flatten, next_help_heading = "Output")]
     pub drawing: DrawingArgs,
+}
+
+/// A system that the model knows.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum System {
+    /// Linux at its defaults.
+    Linux,
+    /// The letter of RFC 9293.
+    Rfc9293,
+    /// FreeBSD at its defaults.
+    #[value(name = "freebsd")]
+    FreeBsd,
 }
 
 /// A plot.
@@ -130,6 +149,8 @@ pub enum Format {
     Dot,
     /// For pages that render Mermaid.
     Mermaid,
+    /// For programs: one object on a line.
+    Json,
 }
 
 fn parse_state(text: &str) -> Result<State, String> {

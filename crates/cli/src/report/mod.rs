@@ -4,6 +4,7 @@ pub mod check;
 pub mod close;
 pub mod connect;
 pub mod countdown;
+pub mod data;
 pub mod explanation;
 pub mod figure;
 pub mod free;

@@ -35,7 +35,7 @@ impl CheckArgs {
     /// When to use colour.
     pub const fn color(&self) -> ColorChoice {
         match &self.what {
-            CheckVerb::Replay(args) => args.color,
+            CheckVerb::Replay(args) => args.output.color,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What can be typed after `check replay`.
 
-use clap::{Args, ColorChoice, ValueEnum};
+use crate::args::OutputArgs;
+use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
 /// The arguments of `check replay`.
@@ -18,9 +19,18 @@ pub struct ReplayArgs {
     /// With --suite: the verdict on each script as well.
     #[arg(long, requires = "suite")]
     pub each: bool,
-    /// When to use colour.
-    #[arg(long, value_name = "WHEN", default_value = "auto")]
-    pub color: ColorChoice,
+    /// With --suite: compare the verdicts with this table of expected ones.
+    #[arg(long, value_name = "TABLE", requires = "suite")]
+    pub expect: Option<PathBuf>,
+    /// With --suite: write the verdicts into this table, as those of this system; others in it are kept.
+    #[arg(long, value_name = "TABLE", requires = "suite", conflicts_with_all = ["files", "expect"])]
+    pub write_table: Option<PathBuf>,
+    /// Draw what happened in each script as well, as far as it goes.
+    #[arg(long, conflicts_with = "json")]
+    pub ladder: bool,
+    /// How to answer.
+    #[command(flatten, next_help_heading = "Output")]
+    pub output: OutputArgs,
 }
 
 /// What scripts are held against.
@@ -44,4 +54,5 @@ Exit codes:
   1  a script fails
   2  a script cannot be read
   3  no script fails, and some are skipped
-Of several scripts, the worst: 2, then 1, then 3.";
+Of several scripts, the worst: 2, then 1, then 3.
+With --expect: 0 if every verdict is the expected one, 1 if any is not.";

@@ -2,6 +2,8 @@
 
 mod replay;
 
+pub(super) use replay::read;
+
 use crate::args::{CheckArgs, CheckVerb};
 use crate::error::Error;
 use crate::exit::Exit;

@@ -1,3 +1,4 @@
-//! The answers of `check` on paper.
+//! The answers of `check`, for people and for programs.
 
+pub mod lines;
 pub mod replay;

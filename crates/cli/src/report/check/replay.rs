@@ -1,6 +1,8 @@
 //! The answer of `check replay` on paper: the counts, what differs and why, and where a script fails.
 
+use crate::exit::Exit;
 use crate::report::page::{Page, Tone};
+use crate::verdicts::Difference;
 use lastack_model::script::Error;
 use lastack_model::script::replay::Verdict;
 use std::collections::BTreeMap;
@@ -12,6 +14,26 @@ pub struct Judged {
     pub name: String,
     /// The verdict, or why it could not be read.
     pub verdict: Result<Verdict, Error>,
+}
+
+impl Judged {
+    /// The verdict in a word, with the names of switches: as it stands in a table.
+    pub fn in_short(&self) -> String {
+        match &self.verdict {
+            Ok(Verdict::Deviation(names)) => format!("{}:{}", word(&self.verdict), names.join("+")),
+            verdict => word(verdict).to_owned(),
+        }
+    }
+
+    /// The exit code that it alone would give.
+    pub const fn exit(&self) -> Exit {
+        match &self.verdict {
+            Ok(Verdict::Pass | Verdict::Deviation(_)) => Exit::Yes,
+            Ok(Verdict::Fail(_)) => Exit::No,
+            Ok(Verdict::Skipped(_)) => Exit::Partly,
+            Err(_) => Exit::Error,
+        }
+    }
 }
 
 /// How much is told.
@@ -137,19 +159,52 @@ fn directories(page: &mut Page, judged: &[Judged]) {
     }
 }
 
-fn counted<'a>(judged: impl IntoIterator<Item = &'a Judged>) -> Counts {
+/// What differs from a table of expected verdicts.
+pub fn differences(page: &mut Page, differences: &[Difference], table: &str) {
+    if differences.is_empty() {
+        page.heading("Expected");
+        page.line(2, &format!("Every verdict is the one in {table}."));
+        return;
+    }
+    page.heading(&format!("Other than in {table}"));
+    for one in differences {
+        let name = &one.name;
+        page.item(
+            2,
+            "",
+            &match (&one.expected, &one.got) {
+                (Some(expected), Some(got)) => format!("{name}: {got}, expected {expected}"),
+                (Some(expected), None) => {
+                    format!("{name}: there is no such script, expected {expected}")
+                }
+                (None, got) => {
+                    format!("{name}: {}, not in the table", got.as_deref().unwrap_or("nothing"))
+                }
+            },
+        );
+    }
+}
+
+/// How many there are of each kind.
+pub(super) fn counted<'a>(judged: impl IntoIterator<Item = &'a Judged>) -> Counts {
     let mut counts = [0; KINDS.len()];
     for one in judged {
-        let kind = match &one.verdict {
-            Ok(Verdict::Pass) => 0,
-            Ok(Verdict::Deviation(_)) => 1,
-            Ok(Verdict::Fail(_)) => 2,
-            Ok(Verdict::Skipped(_)) => 3,
-            Err(_) => 4,
-        };
-        counts[kind] += 1;
+        let word = word(&one.verdict);
+        let kind = KINDS.iter().position(|kind| *kind == word);
+        counts[kind.unwrap_or(0)] += 1;
     }
     counts
+}
+
+/// The kind of a verdict.
+pub(super) const fn word(verdict: &Result<Verdict, Error>) -> &'static str {
+    match verdict {
+        Ok(Verdict::Pass) => KINDS[0],
+        Ok(Verdict::Deviation(_)) => KINDS[1],
+        Ok(Verdict::Fail(_)) => KINDS[2],
+        Ok(Verdict::Skipped(_)) => KINDS[3],
+        Err(_) => KINDS[4],
+    }
 }
 
 fn shown(verdict: &Result<Verdict, Error>) -> String {
