@@ -123,3 +123,131 @@ fn what_is_no_script_is_one_clear_error() {
         assert!(run.stderr.starts_with(error) && run.stderr.lines().count() == 1, "{run:#?}");
     }
 }
+
+/// A suite of which each script ends in another way.
+fn mixed(name: &str) -> Folder {
+    let resets = format!(
+        "{OPENS}+0 < F. 1:1(0) ack 1\n+0 > . 1:1(0) ack 2\n+0 < R 2:2(0)\n+0 getsockopt(4, SOL_SOCKET, SO_ERROR, [ECONNRESET], [4]) = 0\n"
+    );
+    let fails = format!("{OPENS}+0 > F. 1:1(0) ack 1\n");
+    Folder::with(
+        name,
+        &[
+            ("one/passes.pkt", OPENS),
+            ("one/differs.pkt", &resets),
+            ("two/fails.pkt", &fails),
+            ("two/needs-more.pkt", "0 `reboot`\n"),
+            ("two/wrong.pkt", "+0 < S 0:5(4)\n"),
+        ],
+    )
+}
+
+const EXPECTED: &str = "script\tlinux\n\
+     one/differs.pkt\tdiffer:reset-after-fin-breaks-pipe\n\
+     one/passes.pkt\tpass\n\
+     two/fails.pkt\tfail\n\
+     two/needs-more.pkt\tskipped\n\
+     two/wrong.pkt\tunreadable\n";
+
+#[test]
+fn a_table_of_verdicts_is_written_and_then_expected() {
+    let suite = mixed("a_table");
+    let tables = Folder::with("tables", &[("readme.txt", "")]);
+    let table = format!("{}/suite.tsv", tables.path());
+    let replay = |more: &[&str]| {
+        program::lastack(&[&["check", "replay", "--suite", suite.path()], more].concat())
+    };
+    assert_eq!(replay(&["--write-table", &table]).code, Some(2), "one script cannot be read");
+    assert_eq!(fs::read_to_string(&table).expect("the table"), EXPECTED);
+    let as_expected = replay(&["--expect", &table]);
+    assert_eq!((as_expected.code, as_expected.stderr.as_str()), (Some(0), ""), "{as_expected:#?}");
+    assert!(as_expected.stdout.contains("Every verdict is the one in "), "{as_expected:#?}");
+    // A second system gets a column of its own; the first keeps its own.
+    replay(&["--against", "rfc9293", "--write-table", &table]);
+    let both = fs::read_to_string(&table).expect("the table");
+    assert!(both.starts_with("script\tlinux\trfc9293\n"), "{both}");
+    assert_eq!(replay(&["--expect", &table]).code, Some(0));
+}
+
+#[test]
+fn every_verdict_that_is_not_the_expected_one_is_listed() {
+    let suite = mixed("other_verdicts");
+    let other = EXPECTED
+        .replace("passes.pkt\tpass", "passes.pkt\tskipped")
+        .replace("two/fails.pkt\tfail\n", "two/gone.pkt\tpass\n");
+    let tables = Folder::with("other_tables", &[("suite.tsv", &other), ("broken.tsv", "a\tb\n")]);
+    let table = format!("{}/suite.tsv", tables.path());
+    let replay = |more: &[&str]| {
+        program::lastack(&[&["check", "replay", "--suite", suite.path()], more].concat())
+    };
+    let run = replay(&["--expect", &table]);
+    assert_eq!(run.code, Some(1), "{run:#?}");
+    let told = run.stdout.split_once("Other than in ").expect("a list").1;
+    let told: Vec<String> = lines(told).split_off(1);
+    let expected = [
+        "one/passes.pkt: pass, expected skipped",
+        "two/fails.pkt: fail, not in the table",
+        "two/gone.pkt: there is no such script, expected pass",
+    ];
+    assert_eq!(told, expected);
+    let one = replay(&["one/passes.pkt", "--expect", &table]);
+    assert!(one.code == Some(1) && !one.stdout.contains("gone.pkt"), "{one:#?}");
+    let broken = format!("{}/broken.tsv", tables.path());
+    for (arguments, error) in [
+        (&["--expect", "/nonexistent"][..], "failed to read the table /nonexistent"),
+        (&["--expect", &broken], "line 1: the head"),
+        (&["--expect", &table, "--against", "freebsd"], "has no column for freebsd"),
+    ] {
+        let run = replay(arguments);
+        assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""), "{run:#?}");
+        assert!(run.stderr.contains(error) && run.stderr.lines().count() == 1, "{run:#?}");
+    }
+}
+
+#[test]
+fn the_ladders_of_scripts_follow_their_verdicts() {
+    let suite = mixed("ladders");
+    let run = program::lastack(&[
+        "check",
+        "replay",
+        "--suite",
+        suite.path(),
+        "one/passes.pkt",
+        "two/wrong.pkt",
+        "--ladder",
+    ]);
+    assert_eq!(run.code, Some(2), "{run:#?}");
+    let ladder = run.stdout.split_once("one/passes.pkt against linux: passes.").expect("one").1;
+    assert!(ladder.contains("SYN,ACK seq 0 ack 1") && ladder.contains("ESTABLISHED"), "{ladder}");
+    assert!(run.stdout.lines().all(|line| line.chars().count() <= 80), "{}", run.stdout);
+    let kernel = program::lastack(&["check", "replay", "--against", "kernel", "x.pkt", "--ladder"]);
+    assert_eq!((kernel.code, kernel.stdout.as_str()), (Some(2), ""), "{kernel:#?}");
+}
+
+#[test]
+fn the_tables_of_public_suites_hold_names_and_verdicts_and_nothing_else() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/suites");
+    let mut tables = 0;
+    for entry in fs::read_dir(&folder).expect("docs/suites") {
+        let file = entry.expect("an entry").path();
+        if file.extension().is_none_or(|extension| extension != "tsv") {
+            continue;
+        }
+        tables += 1;
+        let text = fs::read_to_string(&file).expect("a table");
+        let rows = text.lines().filter(|line| !line.starts_with('#'));
+        for row in rows.skip(1) {
+            let mut fields = row.split('\t');
+            let name = fields.next().unwrap_or_default();
+            let is_verdict = |field: &str| {
+                let (kind, switches) = field.split_once(':').unwrap_or((field, ""));
+                let plain = ["pass", "fail", "skipped", "unreadable"].contains(&kind);
+                plain && switches.is_empty() || kind == "differ" && !switches.is_empty()
+            };
+            let is_script = Path::new(name).extension().is_some_and(|extension| extension == "pkt");
+            assert!(is_script && !name.contains(' '), "{}: {row}", file.display());
+            assert!(fields.all(is_verdict), "{}: {row}", file.display());
+        }
+    }
+    assert_eq!(tables, 5);
+}

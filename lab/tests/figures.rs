@@ -28,6 +28,7 @@ fn figures() -> BTreeMap<String, Vec<&'static str>> {
     for scenario in &SCENARIOS {
         figures.insert(format!("{}.svg", scenario.name), vec!["figure", "ladder", scenario.name]);
     }
+    figures.insert("script.svg".to_owned(), vec!["figure", "ladder", "--script", SCRIPT]);
     for arguments in figures.values_mut() {
         arguments.extend(["--format", "svg"]);
     }
@@ -39,6 +40,12 @@ fn figures() -> BTreeMap<String, Vec<&'static str>> {
 
 /// The stories whose plot is in the book.
 const PLOTTED: [&str; 2] = ["last-ack-lost", "half-close-with-data"];
+
+/// The script whose ladder is in the book.
+const SCRIPT: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../crates/model/scripts/a-fin-repeated-in-time-wait-is-acknowledged-again.pkt"
+);
 
 fn drawn(arguments: &[&str]) -> String {
     let Run { stdout, stderr, code } = lastack(arguments);
@@ -191,6 +198,9 @@ fn what_cannot_be_drawn_is_refused_with_what_can() {
     for (arguments, said) in [
         (&["figure", "ladder", "both-clsoe"][..], "both-close-at-once"),
         (&["figure", "plot", "nothing"], "last-ack-lost"),
+        (&["figure", "ladder", "--script", "/nowhere.pkt"], "/nowhere.pkt"),
+        (&["figure", "ladder", "--script", "/proc/version"], "line 1, column 1"),
+        (&["figure", "matrix", "--format", "dot"], "text, json"),
         (&["figure", "ladder", "fin-lost", "--format", "dot"], "text, svg, mermaid"),
         (&["figure", "pairs", "--format", "mermaid"], "text, svg"),
         (&["figure", "--output", "/nowhere/at/all.svg"], "/nowhere/at/all.svg"),
@@ -202,6 +212,7 @@ fn what_cannot_be_drawn_is_refused_with_what_can() {
         assert!(stderr.contains(said), "{stderr}");
     }
     assert_eq!(lastack(&["figure", "ladder"]).code, Some(2));
+    assert_eq!(lastack(&["figure", "ladder", "fin-lost", "--against", "linux"]).code, Some(2));
     let unknown = lastack(&["figure", "matrix", "fin-wait-3"]);
     assert!(unknown.code == Some(2) && unknown.stderr.contains("fin-wait-2"), "{}", unknown.stderr);
     assert_eq!(lastack(&["figure", "--netns", "x"]).code, Some(2), "only with --live");

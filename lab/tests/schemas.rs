@@ -78,6 +78,35 @@ fn json_answers_in_every_scenario_follow_their_schemas() {
 }
 
 #[test]
+fn figures_and_scripts_as_data_follow_their_schemas() {
+    let own = workspace().join("crates/model/scripts");
+    let own = own.to_str().expect("a path in UTF-8");
+    let lost = format!("{own}/a-lost-fin-is-sent-again.pkt");
+    let questions: [(&[&str], &str); 11] = [
+        (&["figure", "--format", "json"], "figure.v1"),
+        (&["figure", "--all", "--live", "--format", "json"], "figure.v1"),
+        (&["figure", "matrix", "--format", "json"], "matrix.v1"),
+        (&["figure", "matrix", "time-wait", "--format", "json"], "matrix.v1"),
+        (&["figure", "pairs", "--format", "json"], "pairs.v1"),
+        (&["figure", "ladder", "last-ack-lost", "--format", "json"], "ladder.v1"),
+        (&["figure", "ladder", "peer-reboots", "--format", "json"], "ladder.v1"),
+        (&["figure", "ladder", "--script", &lost, "--format", "json"], "ladder.v1"),
+        (&["check", "replay", "--suite", own, "--json"], "check-replay.v1"),
+        (&["check", "replay", "--suite", own, "--against", "rfc9293", "--json"], "check-replay.v1"),
+        (&["check", "replay", "--suite", own, "--against", "freebsd", "--json"], "check-replay.v1"),
+    ];
+    for (arguments, schema) in questions {
+        let run = lastack_lab::program::lastack(arguments);
+        assert_eq!(run.stderr, "", "{arguments:?}");
+        assert!(!run.stdout.is_empty(), "{arguments:?}");
+        for line in run.stdout.lines() {
+            let faults = check(schema, line);
+            assert!(faults.is_empty(), "{arguments:?}: {}\n{line}", faults.join("\n"));
+        }
+    }
+}
+
+#[test]
 fn an_answer_with_a_field_too_many_or_too_few_is_a_fault() {
     let schema: Value = serde_json::json!({
         "type": "object",
