@@ -1,5 +1,6 @@
 //! Connections between addresses of one's choice, and the proof that they live or have ended.
 
+use lastack_lab::paper::assert_clean;
 use lastack_lab::program::{Run, User, lastack_as, undisturbed};
 use lastack_lab::states::{self, Pair, wait_until};
 use lastack_lab::{sockets, states::on_port};
@@ -149,14 +150,6 @@ pub(crate) fn assert_listens(listener: &OwnedFd, to: SocketAddr) {
 /// Whether the socket of this cookie is on the port.
 pub(crate) fn is_there(port: u16, cookie: Cookie) -> bool {
     on_port(port).iter().any(|socket| socket.cookie == cookie)
-}
-
-fn assert_clean(text: &str) {
-    assert!(!text.contains('\x1b'), "escape codes: {text:?}");
-    for line in text.lines() {
-        assert!(line.chars().count() <= 80, "longer than 80: {line:?}");
-        assert_eq!(line, line.trim_end(), "space at the end of a line");
-    }
 }
 
 /// The server's address in most tests.
