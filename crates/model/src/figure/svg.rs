@@ -115,9 +115,30 @@ fn others(svg: &mut Svg, top: f64) -> f64 {
             .into_iter()
             .map(|row| (arc_attribute(row), format!("{} → {}", label(row), row.to)))
             .collect();
-        svg.row_of_words((MARGIN + 118.0, y), "small", &words);
+        for line in lines(&words) {
+            svg.row_of_words((MARGIN + 118.0, y), "small", line);
+            y += 20.0;
+        }
+        y -= 20.0;
     }
     y + 26.0
+}
+
+/// As many words on a line as surely fit, whatever the font.
+fn lines(words: &[(String, String)]) -> Vec<&[(String, String)]> {
+    let mut lines = Vec::new();
+    let mut start = 0;
+    let mut length = 0;
+    for (at, (_, text)) in words.iter().enumerate() {
+        let letters = text.chars().count() + 3;
+        if at > start && length + letters > LONGEST {
+            lines.push(&words[start..at]);
+            (start, length) = (at, 0);
+        }
+        length += letters;
+    }
+    lines.push(&words[start..]);
+    lines
 }
 
 /// By which a program, or a test, finds an arc in the drawing.
@@ -134,6 +155,8 @@ fn in_words(marks: &Marks) -> String {
 }
 
 const SOURCE: &str = "RFC 9293 §3.3.2. Each arc: what happens, and what is sent.";
+/// How many letters stand in a line below the figure.
+const LONGEST: usize = 110;
 const COLUMN: f64 = 10.6;
 const ROW: f64 = 18.5;
 const MARGIN: f64 = 22.0;

@@ -78,6 +78,11 @@ impl Arrow {
         }
     }
 
+    /// True where the sign of a segment that does not arrive stands.
+    fn ends_short_near(&self, spot: Point) -> bool {
+        self.end != End::Head && near(spot, self.stop(), TALL)
+    }
+
     /// Points along the middle of its words.
     fn samples(&self, share: f64) -> Vec<Point> {
         let half = breadth(&self.words, LETTER) / 2.0;
@@ -107,7 +112,8 @@ pub(super) fn draw(svg: &mut Svg, arrows: &[Arrow]) {
             let lines = others.map(|(_, other)| crossed(&samples, other)).sum::<usize>();
             let words =
                 samples.iter().filter(|one| taken.iter().any(|two| near(**one, *two, TALL)));
-            10 * words.count() + 4 * lines
+            let own = samples.iter().filter(|one| arrow.ends_short_near(**one)).count();
+            10 * (words.count() + own) + 4 * lines
         };
         let share = SHARES.iter().copied().min_by_key(cost).unwrap_or(SHARES[0]);
         taken.extend(arrow.samples(share));

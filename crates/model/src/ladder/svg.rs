@@ -29,10 +29,20 @@ pub fn svg(ladder: &Ladder) -> String {
     svg.finish(end, &ladder.name, &in_words(ladder))
 }
 
-/// `both-close-at-once` as the beginning of a sentence.
+/// `both-close-at-once` as the beginning of a sentence; what the protocol spells in capitals has them.
 pub(super) fn sentence(name: &str) -> String {
-    let mut letters = name.chars().map(|letter| if letter == '-' { ' ' } else { letter });
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+    let text = name.replace("time-wait", "TIME_WAIT").replace("fin-wait-2", "FIN_WAIT_2");
+    let spelt = |word: &str| match word {
+        "fin" | "ack" | "syn" | "rst" => word.to_uppercase(),
+        "fins" | "acks" | "syns" => format!("{}s", word[..3].to_uppercase()),
+        _ => word.to_owned(),
+    };
+    let words: Vec<String> = text.split('-').map(spelt).collect();
+    let mut letters = words.join(" ");
+    if let Some(first) = letters.chars().next() {
+        letters.replace_range(..first.len_utf8(), &first.to_uppercase().collect::<String>());
+    }
+    letters
 }
 
 /// How far down each event is. What a step causes at once stands beside it.
