@@ -6,6 +6,7 @@
 //! never passes by accident. [`replay`] plays a script against a profile.
 
 mod call;
+pub mod cells;
 mod conditions;
 mod cursor;
 mod file;

@@ -152,6 +152,7 @@ fn state_named(name: &str) -> Option<State> {
         "FIN_WAIT1" => State::FinWait1,
         "FIN_WAIT2" => State::FinWait2,
         "CLOSE" => State::Closed,
+        "LISTENING" => State::Listen,
         other => return State::ALL.into_iter().find(|state| state.name() == other),
     };
     Some(state)

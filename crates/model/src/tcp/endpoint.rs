@@ -131,7 +131,8 @@ impl Endpoint {
         let tcb = &self.tcb;
         let in_turn = !tcb.rcv_nxt.is_before(segment.seq);
         let in_window = segment.seq.is_within(tcb.rcv_nxt, tcb.rcv_wnd);
-        let plain = segment.ack.is_some()
+        let sent = |ack: SeqNumber| !tcb.snd_nxt.is_before(ack);
+        let plain = segment.ack.is_some_and(sent)
             && !segment.has(Control::SYN)
             && !segment.has(Control::RST)
             && segment.sequence_length() > 0;

@@ -53,6 +53,40 @@ pub struct Profile {
     pub repeats_fin_with_ack: bool,
     /// Whether an RST after the peer's FIN is told as `EPIPE` and not `ECONNRESET` (`tcp_reset`).
     pub reset_after_fin_breaks_pipe: bool,
+    /// Whether a segment with neither ACK, SYN nor RST is dropped before its numbers are looked at
+    /// (`tcp_rcv_state_process`), where by the RFC one outside the window is answered.
+    pub drops_without_ack: bool,
+    /// Whether an acknowledgement from further back than anything acknowledged, or than a window, is challenged and its
+    /// segment dropped (RFC 5961 §5, which RFC 9293 leaves open: MAY-12; `tcp_ack`).
+    pub too_old_ack_challenged: bool,
+    /// Whether what follows the peer's FIN is dropped without a word (`tcp_rcv_state_process`), where by the RFC its text
+    /// is ignored and the segment acknowledged.
+    pub silent_after_fin: bool,
+    /// Whether octets of which some lie beyond the peer's FIN reset (`tcp_rcv_state_process`).
+    pub data_across_fin_resets: bool,
+    /// Whether the acknowledgement of our FIN ends `CLOSING` with no answer to what comes along with it
+    /// (`tcp_rcv_state_process`).
+    pub closing_ends_silently: bool,
+    /// Whether what comes before its turn resets, too, once the program has closed, a FIN included
+    /// (`tcp_rcv_state_process`).
+    pub early_after_close_resets: bool,
+    /// Whether a `FIN_WAIT_2` that no program holds is a small socket that knows the window and the next number and
+    /// nothing else (`tcp_time_wait`, `tcp_timewait_state_process`).
+    pub small_fin_wait_2: bool,
+    /// Whether what a listener has half opened is a request with rules of its own (`tcp_check_req`): the
+    /// acknowledgement is looked at before the window, and a SYN inside of it resets.
+    pub small_request: bool,
+    /// Whether a SYN,ACK completes the connection when two SYNs have crossed (`tcp_validate_incoming`, from Linux 6.12;
+    /// RFC 9293 figure 8, but not its §3.10.7.4).
+    pub syn_ack_completes_crossing: bool,
+    /// Whether then an acknowledgement that does not cover our SYN completes it as well (`tcp_rcv_state_process` takes
+    /// what `tcp_ack` takes for a repetition).
+    pub any_ack_completes_crossing: bool,
+    /// Whether a reset then is told as `ECONNRESET` (`tcp_reset`), where by the RFC the connection was refused.
+    pub crossing_is_reset: bool,
+    /// Whether octets that reach beyond the window are dropped and acknowledged while the program has something to read,
+    /// the peer's FIN included (`tcp_sequence`, from Linux 6.17); without that the part inside the window counts.
+    pub overrun_needs_empty_queue: bool,
     /// How long it waits for what.
     pub timing: &'static Timing,
 }
@@ -162,6 +196,18 @@ impl Profile {
         old_segment: OldSegment::Dropped,
         listener_drops_syn_fin: false,
         repeated_syn_draws_syn_ack: false,
+        drops_without_ack: false,
+        too_old_ack_challenged: false,
+        silent_after_fin: false,
+        data_across_fin_resets: false,
+        closing_ends_silently: false,
+        early_after_close_resets: false,
+        small_fin_wait_2: false,
+        small_request: false,
+        syn_ack_completes_crossing: false,
+        any_ack_completes_crossing: false,
+        crossing_is_reset: false,
+        overrun_needs_empty_queue: false,
         timing: &Timing::RFC,
     };
 
@@ -189,6 +235,18 @@ impl Profile {
         old_segment: OldSegment::CountsAtNext,
         listener_drops_syn_fin: true,
         repeated_syn_draws_syn_ack: true,
+        drops_without_ack: true,
+        too_old_ack_challenged: true,
+        silent_after_fin: true,
+        data_across_fin_resets: true,
+        closing_ends_silently: true,
+        early_after_close_resets: true,
+        small_fin_wait_2: true,
+        small_request: true,
+        syn_ack_completes_crossing: true,
+        any_ack_completes_crossing: true,
+        crossing_is_reset: true,
+        overrun_needs_empty_queue: true,
         timing: &Timing::LINUX,
     };
 
@@ -216,6 +274,18 @@ impl Profile {
         old_segment: OldSegment::Counts,
         listener_drops_syn_fin: false,
         repeated_syn_draws_syn_ack: true,
+        drops_without_ack: false,
+        too_old_ack_challenged: false,
+        silent_after_fin: false,
+        data_across_fin_resets: false,
+        closing_ends_silently: false,
+        early_after_close_resets: false,
+        small_fin_wait_2: false,
+        small_request: false,
+        syn_ack_completes_crossing: false,
+        any_ack_completes_crossing: false,
+        crossing_is_reset: false,
+        overrun_needs_empty_queue: false,
         timing: &Timing::FREE_BSD,
     };
 

@@ -14,7 +14,7 @@ pub struct Switch {
 }
 
 /// The switches by which the systems known here differ.
-pub const SWITCHES: [Switch; 18] = [
+pub const SWITCHES: [Switch; 31] = [
     Switch {
         name: "time-wait-ignores-reset",
         turned: |profile| {
@@ -74,10 +74,10 @@ pub const SWITCHES: [Switch; 18] = [
         name: "time-wait-answers-what-is-not-next",
         turned: |profile| {
             let time_wait_judgement = match profile.time_wait_judgement {
-                TimeWaitJudgement::Window => TimeWaitJudgement::Next,
-                TimeWaitJudgement::Next | TimeWaitJudgement::NextAndAll => {
-                    TimeWaitJudgement::Window
+                TimeWaitJudgement::Window | TimeWaitJudgement::NextAndAll => {
+                    TimeWaitJudgement::Next
                 }
+                TimeWaitJudgement::Next => TimeWaitJudgement::Window,
             };
             Profile { time_wait_judgement, ..profile }
         },
@@ -113,4 +113,53 @@ pub const SWITCHES: [Switch; 18] = [
         turned: |p| Profile { repeats_fin_with_ack: !p.repeats_fin_with_ack, ..p },
     },
     Switch { name: "drops-syn-fin", turned: |p| Profile { drops_syn_fin: !p.drops_syn_fin, ..p } },
+    Switch {
+        name: "drops-without-ack",
+        turned: |p| Profile { drops_without_ack: !p.drops_without_ack, ..p },
+    },
+    Switch {
+        name: "too-old-ack-challenged",
+        turned: |p| Profile { too_old_ack_challenged: !p.too_old_ack_challenged, ..p },
+    },
+    Switch {
+        name: "silent-after-fin",
+        turned: |p| Profile { silent_after_fin: !p.silent_after_fin, ..p },
+    },
+    Switch {
+        name: "data-across-fin-resets",
+        turned: |p| Profile { data_across_fin_resets: !p.data_across_fin_resets, ..p },
+    },
+    Switch {
+        name: "closing-ends-silently",
+        turned: |p| Profile { closing_ends_silently: !p.closing_ends_silently, ..p },
+    },
+    Switch {
+        name: "early-after-close-resets",
+        turned: |p| Profile { early_after_close_resets: !p.early_after_close_resets, ..p },
+    },
+    Switch {
+        name: "small-fin-wait-2",
+        turned: |p| Profile { small_fin_wait_2: !p.small_fin_wait_2, ..p },
+    },
+    Switch { name: "small-request", turned: |p| Profile { small_request: !p.small_request, ..p } },
+    Switch {
+        name: "syn-ack-completes-crossing",
+        turned: |p| Profile { syn_ack_completes_crossing: !p.syn_ack_completes_crossing, ..p },
+    },
+    Switch {
+        name: "any-ack-completes-crossing",
+        turned: |p| Profile { any_ack_completes_crossing: !p.any_ack_completes_crossing, ..p },
+    },
+    Switch {
+        name: "crossing-is-reset",
+        turned: |p| Profile { crossing_is_reset: !p.crossing_is_reset, ..p },
+    },
+    Switch {
+        name: "overrun-needs-empty-queue",
+        turned: |p| Profile { overrun_needs_empty_queue: !p.overrun_needs_empty_queue, ..p },
+    },
+    Switch {
+        name: "listener-is-the-connection",
+        turned: |p| Profile { listener_is_the_connection: !p.listener_is_the_connection, ..p },
+    },
 ];

@@ -4,7 +4,7 @@ use super::ground::{OWN, PEER};
 use super::wire::Ports;
 use super::{Stop, beyond, failed};
 use crate::{Error, sys};
-use lastack_model::script::replay::WITHOUT_EFFECT;
+use lastack_model::script::replay::{Told, WITHOUT_EFFECT};
 use lastack_model::script::{Call, Place, Value};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::OwnedFd;
@@ -68,6 +68,28 @@ impl Program {
         };
         let Some(socket) = self.socket(call) else { return true };
         poll(&mut [PollFd::new(socket, flags)], Some(&Timespec::default())).is_ok_and(|n| n > 0)
+    }
+
+    /// What it is told of the connection that it holds: the error, or else what a read says.
+    pub(super) fn told(&self) -> crate::Result<Told> {
+        let is_listener = |socket: &OwnedFd| net::sockopt::socket_acceptconn(socket);
+        let held = self.sockets.iter().rev().map(|(_, socket)| socket);
+        let Some(socket) = held.into_iter().find(|socket| !is_listener(socket).unwrap_or(false))
+        else {
+            return Ok(Told::Nobody);
+        };
+        if let Err(error) = net::sockopt::socket_error(socket)
+            .map_err(|cause| Error::new("read", "the error of a socket", cause))?
+        {
+            return Ok(Told::Error(errno(error)));
+        }
+        let mut buffer = [0; 2048];
+        Ok(match net::recv(socket, &mut buffer[..], RecvFlags::DONTWAIT) {
+            Ok((0, _)) => Told::EndOfFile,
+            Ok((octets, _)) => Told::Octets(octets as u32),
+            Err(Errno::AGAIN) => Told::Nothing,
+            Err(error) => Told::Error(errno(error)),
+        })
     }
 
     /// How many of its descriptors are connections that are over.
@@ -285,7 +307,7 @@ const FIRST_PEER: u16 = 20_000;
 /// No call moves more.
 const MOST: usize = 16 * 1024 * 1024;
 
-const OPTIONS: [(&str, (i32, i32)); 9] = [
+const OPTIONS: [(&str, (i32, i32)); 10] = [
     ("SO_REUSEADDR", (libc::SOL_SOCKET, libc::SO_REUSEADDR)),
     ("SO_REUSEPORT", (libc::SOL_SOCKET, libc::SO_REUSEPORT)),
     ("SO_KEEPALIVE", (libc::SOL_SOCKET, libc::SO_KEEPALIVE)),
@@ -295,6 +317,7 @@ const OPTIONS: [(&str, (i32, i32)); 9] = [
     ("TCP_KEEPINTVL", (libc::IPPROTO_TCP, libc::TCP_KEEPINTVL)),
     ("TCP_KEEPCNT", (libc::IPPROTO_TCP, libc::TCP_KEEPCNT)),
     ("TCP_NODELAY", (libc::IPPROTO_TCP, libc::TCP_NODELAY)),
+    ("TCP_MAXSEG", (libc::IPPROTO_TCP, libc::TCP_MAXSEG)),
 ];
 
 const ERRORS: [(Errno, &str); 17] = [

@@ -7,7 +7,7 @@ use super::{Stop, beyond, failed};
 use crate::act::destroy::Destroyer;
 use crate::{Error, Result as OsResult};
 use lastack_model::script::replay::wire::{Fit, fit, joined, segment, shown};
-use lastack_model::script::replay::{Dialect, Known, first_numbers, is_beyond};
+use lastack_model::script::replay::{Dialect, Known, Observed, first_numbers, is_beyond};
 use lastack_model::script::{Assertion, Body, Call, Pattern, Place, Script, Shell, Step, When};
 use lastack_model::state::State;
 use lastack_model::tcp::moment::Moment;
@@ -17,8 +17,29 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+/// Plays the whole script, and says what is there at its end.
+pub(super) fn observe(script: &Script, dialect: Dialect, ground: Ground) -> Result<Observed, Stop> {
+    let mut driver = play(script, dialect, ground)?;
+    let carries = |step: &Step| match &step.body {
+        Body::Arrives(pattern) => pattern.sequence.length > 0 || pattern.control.has(Control::FIN),
+        _ => false,
+    };
+    if driver.queue.is_empty() && script.steps.last().is_some_and(carries) {
+        driver.await_acknowledgement()?;
+    }
+    let sent = driver.queue.iter().filter(|queued| queued.cause != Cause::Timer);
+    let sent = sent.map(|queued| Segment { window: 0, ..queued.segment }).collect();
+    let listens = driver.program.awaits_first;
+    let state = if listens { State::Listen } else { Ground::state(driver.program.ports)? };
+    Ok(Observed { sent, state, told: driver.program.told()? })
+}
+
 /// Plays the whole script.
 pub(super) fn run(script: &Script, dialect: Dialect, ground: Ground) -> Result<(), Stop> {
+    play(script, dialect, ground).map(|_| ())
+}
+
+fn play(script: &Script, dialect: Dialect, ground: Ground) -> Result<Driver<'_>, Stop> {
     if script.option("ip_version").is_some_and(|version| version != "ipv4") {
         let place = Place { line: 1, column: 1 };
         return Err(beyond("another version of IP than 4", place));
@@ -41,7 +62,8 @@ pub(super) fn run(script: &Script, dialect: Dialect, ground: Ground) -> Result<(
         driver.iss = iss;
         driver.step(step)?;
     }
-    driver.return_now()
+    driver.return_now()?;
+    Ok(driver)
 }
 
 struct Driver<'a> {
@@ -176,6 +198,16 @@ impl<'a> Driver<'a> {
             let segment = self.flow(ports).sent(&sent);
             let seen = self.now();
             self.queue.push_back(Queued { segment, cause, seen });
+        }
+        Ok(())
+    }
+
+    /// Octets and a FIN may be acknowledged later than at once. What is repeated meanwhile is no answer to them.
+    fn await_acknowledgement(&mut self) -> Result<(), Stop> {
+        let deadline = self.now() + DELAYED + self.tolerance;
+        while self.queue.is_empty() && self.wait(deadline)? {
+            self.drain_because(Cause::MayWait)?;
+            self.queue.retain(|queued| queued.cause == Cause::MayWait);
         }
         Ok(())
     }
@@ -399,6 +431,9 @@ impl Flow {
     /// A segment that was sent, in the script's numbers.
     fn sent(&self, sent: &Segment) -> Segment {
         let own = self.own.unwrap_or(SeqNumber(0));
+        // The reset that answers what acknowledges nothing has no number of a connection (RFC 9293 §3.10.7.1).
+        let is_bare_reset = sent.has(Control::RST) && sent.seq == SeqNumber(0);
+        let own = if is_bare_reset { SeqNumber(0) } else { own };
         if sent.has(Control::SYN) {
             return Segment { seq: sent.seq - own.0 + self.named.0, ..*sent };
         }

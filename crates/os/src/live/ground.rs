@@ -61,9 +61,10 @@ pub(super) const PEER: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
 
 /// No challenge is held back, nothing is cached from elsewhere, no option or probe that scripts do not follow; Reno,
 /// since a namespace may not choose what the host keeps to itself; room for the widest window without scaling.
-const SETTINGS: [(&str, &str); 15] = [
+const SETTINGS: [(&str, &str); 16] = [
     ("net.ipv4.conf.all.rp_filter", "0"),
     ("net.ipv4.conf.default.rp_filter", "0"),
+    ("net.ipv4.tcp_app_win", "0"),
     ("net.ipv4.tcp_challenge_ack_limit", "2147483647"),
     ("net.ipv4.tcp_congestion_control", "reno"),
     ("net.ipv4.tcp_early_retrans", "0"),
@@ -72,7 +73,7 @@ const SETTINGS: [(&str, &str); 15] = [
     ("net.ipv4.tcp_invalid_ratelimit", "0"),
     ("net.ipv4.tcp_moderate_rcvbuf", "0"),
     ("net.ipv4.tcp_no_metrics_save", "1"),
-    ("net.ipv4.tcp_rmem", "4096 262144 262144"),
+    ("net.ipv4.tcp_rmem", "4096 133600 133600"),
     ("net.ipv4.tcp_sack", "0"),
     ("net.ipv4.tcp_syncookies", "0"),
     ("net.ipv4.tcp_timestamps", "0"),

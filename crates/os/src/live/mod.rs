@@ -9,26 +9,46 @@
 mod calls;
 mod driver;
 mod ground;
+mod many;
 mod wire;
 
+pub use many::observe_all;
+
 use crate::{Error, Result, namespace};
-use lastack_model::script::replay::{Dialect, Failure, Verdict};
+use lastack_model::script::replay::{Dialect, Failure, Observed, Verdict};
 use lastack_model::script::{Place, Script};
 use std::thread;
 
 /// Replays a script against this machine's kernel. Needs `CAP_SYS_ADMIN`, to make the namespace, and `CAP_NET_ADMIN`.
 /// Takes as long as the script says.
 pub fn replay(script: &Script) -> Result<Verdict> {
+    let played = |ground| driver::run(script, Dialect::LINUX, ground);
+    Ok(alone(script, played)?.map_or_else(|verdict| verdict, |()| Verdict::Pass))
+}
+
+/// Plays a script against this machine's kernel and says what is there at its end, as
+/// `lastack_model::script::replay::observe` does for a profile; `Err` inside is why it does not get there.
+pub fn observe(script: &Script) -> Result<std::result::Result<Observed, Verdict>> {
+    alone(script, |ground| driver::observe(script, Dialect::LINUX, ground))
+}
+
+/// Plays a script in a namespace of its own, which ends with the thread that enters it.
+fn alone<T: Send>(
+    script: &Script,
+    played: impl FnOnce(ground::Ground) -> std::result::Result<T, Stop> + Send,
+) -> Result<std::result::Result<T, Verdict>> {
     if let Some(unsupported) = script.unsupported() {
-        return Ok(Verdict::Skipped(unsupported.to_string()));
+        return Ok(Err(Verdict::Skipped(unsupported.to_string())));
     }
     let alone = || {
         namespace::enter_new()?;
         let ground = ground::Ground::prepare()?;
-        match driver::run(script, Dialect::LINUX, ground) {
-            Ok(()) => Ok(Verdict::Pass),
-            Err(Stop::Failed(failure)) => Ok(Verdict::Fail(failure)),
-            Err(Stop::Beyond(what, place)) => Ok(Verdict::Skipped(format!("{what} ({place})"))),
+        match played(ground) {
+            Ok(observed) => Ok(Ok(observed)),
+            Err(Stop::Failed(failure)) => Ok(Err(Verdict::Fail(failure))),
+            Err(Stop::Beyond(what, place)) => {
+                Ok(Err(Verdict::Skipped(format!("{what} ({place})"))))
+            }
             Err(Stop::Broken(error)) => Err(error),
         }
     };

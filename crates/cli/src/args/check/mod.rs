@@ -1,7 +1,9 @@
 //! What can be typed after `check`.
 
+mod cells;
 mod replay;
 
+pub use cells::{CellsArgs, System};
 pub use replay::{Against, ReplayArgs};
 
 use clap::{Args, ColorChoice, Subcommand};
@@ -29,6 +31,14 @@ pub enum CheckVerb {
     /// not have is skipped, with the reason.
     #[command(after_help = replay::EXIT_CODES)]
     Replay(ReplayArgs),
+    /// Hold the model against this machine's kernel in every cell of state, segment and place beside the window.
+    ///
+    /// Each cell becomes a script: the way to the state, and one segment. The model says what is sent in reply, which
+    /// state follows and what the program is told; the kernel is asked the same, in a network namespace for each
+    /// cell, which no segment leaves (as root; takes about half a minute). Where they part, the switches of the model
+    /// that would explain it are named.
+    #[command(after_help = cells::EXIT_CODES)]
+    Cells(CellsArgs),
 }
 
 impl CheckArgs {
@@ -36,6 +46,7 @@ impl CheckArgs {
     pub const fn color(&self) -> ColorChoice {
         match &self.what {
             CheckVerb::Replay(args) => args.output.color,
+            CheckVerb::Cells(args) => args.color,
         }
     }
 }

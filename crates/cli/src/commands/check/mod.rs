@@ -1,5 +1,6 @@
 //! `lastack check`: is what everything here rests on true? One module for each way of asking.
 
+mod cells;
 mod replay;
 
 pub(super) use replay::read;
@@ -12,5 +13,6 @@ use crate::exit::Exit;
 pub fn run(args: &CheckArgs) -> Result<Exit, Error> {
     match &args.what {
         CheckVerb::Replay(args) => replay::run(args),
+        CheckVerb::Cells(args) => cells::run(args),
     }
 }

@@ -1,4 +1,5 @@
 //! The answers of `check`, for people and for programs.
 
+pub mod cells;
 pub mod lines;
 pub mod replay;

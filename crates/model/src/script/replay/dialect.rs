@@ -74,6 +74,12 @@ impl Dialect {
         [Self::RFC_9293, Self::LINUX, Self::FREE_BSD].into_iter().find(|d| d.profile.name == name)
     }
 
+    /// The same, of a system that behaves like this.
+    #[must_use]
+    pub fn with(&self, profile: Profile) -> Self {
+        Self { profile, ..*self }
+    }
+
     /// Sets what a script sets.
     pub fn set(&mut self, name: &str, value: &str) -> Known {
         if let Some(setting) = self.settings.iter().find(|setting| setting.name == name) {

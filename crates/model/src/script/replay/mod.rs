@@ -11,12 +11,14 @@ mod drawn;
 mod driver;
 mod host;
 mod journal;
+mod observe;
 pub mod wire;
 
 pub use calls::WITHOUT_EFFECT;
 pub use dialect::{Dialect, Known};
 pub use drawn::ladder;
 pub use driver::{first_numbers, is_beyond};
+pub use observe::{Observed, Told, observe};
 
 use super::{Error, Place, Script, parse};
 use crate::tcp::switch::SWITCHES;

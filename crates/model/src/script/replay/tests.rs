@@ -1,6 +1,8 @@
 //! Our own scripts under each profile; and that every switch is noticed by one of them.
 
 use super::*;
+use crate::script::cells::{self, Cell};
+use crate::tcp::switch::Switch;
 
 use proptest::prelude::*;
 
@@ -130,16 +132,27 @@ fn every_switch_is_noticed() {
     let mut texts: Vec<String> = SCRIPTS.iter().map(|(_, text)| (*text).to_owned()).collect();
     texts.extend(where_systems_differ());
     for switch in &SWITCHES {
-        let noticed = texts.iter().any(|text| {
-            [LINUX, RFC, FREE_BSD].into_iter().any(|dialect| {
-                let script = parse(text, dialect.defined).expect("a script");
-                let turned = Dialect { profile: (switch.turned)(dialect.profile), ..dialect };
-                let passes = |dialect| replay(&script, dialect) == Verdict::Pass;
-                passes(&dialect) != passes(&turned)
-            })
-        });
+        let noticed = in_a_cell(switch)
+            || texts.iter().any(|text| {
+                [LINUX, RFC, FREE_BSD].into_iter().any(|dialect| {
+                    let script = parse(text, dialect.defined).expect("a script");
+                    let turned = Dialect { profile: (switch.turned)(dialect.profile), ..dialect };
+                    let passes = |dialect| replay(&script, dialect) == Verdict::Pass;
+                    passes(&dialect) != passes(&turned)
+                })
+            });
         assert!(noticed, "{} can be turned without notice", switch.name);
     }
+}
+
+/// Whether Linux does something else in some cell with this switch turned.
+fn in_a_cell(switch: &Switch) -> bool {
+    let cells: Vec<Cell> = cells::all().collect();
+    let seen = |dialect: Dialect| -> Vec<Observed> {
+        let predictions = cells::predict(&cells, &dialect).expect("a way to every state");
+        predictions.into_iter().map(|prediction| prediction.observed).collect()
+    };
+    seen(LINUX) != seen(LINUX.with((switch.turned)(LINUX.profile)))
 }
 
 #[test]

@@ -121,16 +121,31 @@ impl Tcb {
         {
             return;
         }
+        if self.at_small_socket(segment, profile, effects) == Check::Done {
+            return;
+        }
         if self.repeats_syn(segment) && profile.repeated_syn_draws_syn_ack {
             return effects.send(self.syn_ack());
         }
-        let checks = self.check_sequence(segment, profile, effects) == Check::Passed
-            && self.check_reset(segment, profile, effects) == Check::Passed
-            && self.check_syn(segment, profile, effects) == Check::Passed
-            && self.check_ack(segment, effects) == Check::Passed;
-        if checks {
+        let completes = self.completes_crossing(segment, profile);
+        let checks = completes
+            || self.check_sequence(segment, profile, effects) == Check::Passed
+                && self.check_reset(segment, profile, effects) == Check::Passed
+                && self.check_syn(segment, profile, effects) == Check::Passed;
+        if checks && self.check_ack(segment, profile, effects) == Check::Passed {
             self.take_text_and_fin(segment, profile, effects);
         }
+    }
+
+    /// Whether it is the SYN,ACK with which the peer answers a SYN that crossed its own.
+    fn completes_crossing(&self, segment: &Segment, profile: &Profile) -> bool {
+        profile.syn_ack_completes_crossing
+            && self.state == State::SynReceived
+            && self.origin == Origin::Active
+            && segment.control() == Control::SYN
+            && segment.sequence_length() == 1
+            && segment.seq + 1 == self.rcv_nxt
+            && segment.ack == Some(self.snd_nxt)
     }
 
     /// Whether it is the SYN again that a listener made this connection for.
@@ -158,10 +173,10 @@ impl Tcb {
         if segment.has(Control::RST) {
             return Check::Done;
         }
-        if self.counts_though_old(segment, profile) {
-            self.check_ack(&segment.acknowledgement_only(), effects);
-        }
-        if self.state != State::Closed {
+        // Where the acknowledgement decides about the segment, that was the answer.
+        let decided = self.counts_though_old(segment, profile)
+            && self.check_ack(&segment.acknowledgement_only(), profile, effects) == Check::Done;
+        if !decided {
             effects.send(self.ack());
         }
         Check::Done
@@ -184,12 +199,22 @@ impl Tcb {
         let length = segment.sequence_length();
         let window = self.rcv_wnd + u32::from(profile.right_edge_inclusive);
         let within = |seq: SeqNumber| seq.is_within(self.rcv_nxt, window);
+        if profile.overrun_needs_empty_queue && self.overruns(segment) {
+            return false;
+        }
         match (length, self.rcv_wnd) {
             (0, 0) => segment.seq == self.rcv_nxt,
             (0, _) => within(segment.seq),
             (_, 0) => false,
             (_, _) => within(segment.seq) || within(segment.seq + (length - 1)),
         }
+    }
+
+    /// Whether octets reach beyond the window while the program has something to read.
+    fn overruns(&self, segment: &Segment) -> bool {
+        let edge = self.rcv_nxt + self.rcv_wnd;
+        let something_waits = self.unread > 0 || self.fin_received();
+        something_waits && segment.length > 0 && edge.is_before(segment.seq + segment.length)
     }
 
     fn resets_before_next(&self, segment: &Segment, profile: &Profile) -> bool {
@@ -223,7 +248,9 @@ impl Tcb {
                 self.go(Event::RstToListener);
                 self.back_to_listener(profile);
             }
-            State::SynReceived => self.end(Event::Rst, Some(Report::Refused), effects),
+            State::SynReceived if !profile.crossing_is_reset => {
+                self.end(Event::Rst, Some(Report::Refused), effects);
+            }
             State::CloseWait if profile.reset_after_fin_breaks_pipe => {
                 self.end(Event::Rst, Some(Report::BrokenPipe), effects);
             }
@@ -233,7 +260,7 @@ impl Tcb {
     }
 
     /// A listener that is no connection of its own stays where it is; what it made goes away.
-    fn back_to_listener(&mut self, profile: &Profile) {
+    pub(super) fn back_to_listener(&mut self, profile: &Profile) {
         self.vanish();
         if profile.listener_is_the_connection {
             self.state = State::Listen;
@@ -263,7 +290,7 @@ impl Tcb {
     }
 
     /// Fifth: what does it acknowledge?
-    fn check_ack(&mut self, segment: &Segment, effects: &mut Effects) -> Check {
+    fn check_ack(&mut self, segment: &Segment, profile: &Profile, effects: &mut Effects) -> Check {
         let Some(ack) = segment.ack else { return Check::Done };
         let is_new = self.snd_una.is_before(ack);
         if self.snd_nxt.is_before(ack) {
@@ -274,12 +301,17 @@ impl Tcb {
             return Check::Done;
         }
         if self.state == State::SynReceived {
-            if !is_new {
+            let suffices = profile.any_ack_completes_crossing && self.origin == Origin::Active;
+            let completes = is_new || suffices && ack == self.snd_una;
+            if !completes {
                 send_reply(effects, segment.reset_in_reply());
                 return Check::Done;
             }
             self.go(Event::AckOfSyn);
             effects.report = Some(Report::Connected);
+        } else if profile.too_old_ack_challenged && self.is_too_old(ack) {
+            effects.send(self.ack());
+            return Check::Done;
         }
         if is_new {
             self.snd_una = ack;
@@ -288,11 +320,19 @@ impl Tcb {
         if self.snd_una == ack {
             self.snd_wnd = segment.window;
         }
-        self.after_ack(segment, effects)
+        self.after_ack(segment, profile, effects)
+    }
+
+    /// Whether a number is further back than a window, and than anything that the peer can have acknowledged.
+    fn is_too_old(&self, ack: SeqNumber) -> bool {
+        // A listener's connection begins when its SYN has been acknowledged.
+        let first = self.iss + u32::from(self.origin == Origin::Passive);
+        let acknowledged = self.snd_una.distance_from(first);
+        ack.is_before(self.snd_una - self.snd_wnd.min(acknowledged))
     }
 
     /// The acknowledgement of our FIN is what moves the closing states.
-    fn after_ack(&mut self, segment: &Segment, effects: &mut Effects) -> Check {
+    fn after_ack(&mut self, segment: &Segment, profile: &Profile, effects: &mut Effects) -> Check {
         if !self.fin_acknowledged() {
             self.send_rest(effects);
             return Check::Passed;
@@ -303,6 +343,9 @@ impl Tcb {
             State::Closing => {
                 self.go(Event::AckOfFin);
                 effects.wait = Wait::Starts;
+                if profile.closing_ends_silently {
+                    return Check::Done;
+                }
             }
             State::LastAck => {
                 self.go(Event::AckOfFin);
@@ -314,68 +357,7 @@ impl Tcb {
         Check::Passed
     }
 
-    /// Seventh and eighth: the octets, and the FIN behind them. Only what continues what was received is taken; the rest
-    /// is acknowledged as missing and comes again.
-    fn take_text_and_fin(&mut self, segment: &Segment, profile: &Profile, effects: &mut Effects) {
-        if segment.sequence_length() == 0 {
-            return;
-        }
-        let fresh = self.fresh_octets(segment);
-        if fresh > 0 && self.receives() {
-            if self.program == Program::Gone && profile.data_after_close_resets {
-                send_reply(effects, segment.reset_in_reply());
-                self.end(Event::Abort, None, effects);
-                return;
-            }
-            self.rcv_nxt = self.rcv_nxt + fresh;
-            self.unread = self.unread.saturating_add(fresh);
-        }
-        if self.brings_fin(segment) {
-            self.take_fin(effects);
-        }
-        let repeats = profile.repeats_fin_with_ack && self.fin_sent() && !self.fin_acknowledged();
-        effects.send(if repeats { self.fin() } else { self.ack() });
-    }
-
-    fn take_fin(&mut self, effects: &mut Effects) {
-        self.rcv_nxt = self.rcv_nxt + 1;
-        effects.report = Some(Report::EndOfFile);
-        match self.state {
-            State::FinWait1 if self.fin_acknowledged() => {
-                self.go(Event::FinAckOfFin);
-                effects.wait = Wait::Starts;
-            }
-            State::FinWait2 => {
-                self.go(Event::Fin);
-                effects.wait = Wait::Starts;
-            }
-            _ => self.go(Event::Fin),
-        }
-    }
-
-    /// True while the peer's direction is open.
-    pub(in crate::tcp) const fn receives(&self) -> bool {
-        matches!(
-            self.state,
-            State::SynReceived | State::Established | State::FinWait1 | State::FinWait2
-        )
-    }
-
-    /// How many octets of the segment continue what was received.
-    fn fresh_octets(&self, segment: &Segment) -> u32 {
-        let end = segment.seq + segment.length;
-        let continues = segment.seq == self.rcv_nxt || segment.seq.is_before(self.rcv_nxt);
-        if continues && self.rcv_nxt.is_before(end) { end.distance_from(self.rcv_nxt) } else { 0 }
-    }
-
-    /// True when its FIN is the next number expected, its octets taken.
-    fn brings_fin(&self, segment: &Segment) -> bool {
-        let fin_at = segment.seq + segment.length;
-        let next = self.rcv_nxt + self.fresh_octets(segment);
-        segment.has(Control::FIN) && fin_at == next && self.receives()
-    }
-
-    fn end(&mut self, event: Event, report: Option<Report>, effects: &mut Effects) {
+    pub(super) fn end(&mut self, event: Event, report: Option<Report>, effects: &mut Effects) {
         self.go(event);
         self.vanish();
         effects.report = report;
@@ -392,7 +374,7 @@ impl Tcb {
     }
 }
 
-fn send_reply(effects: &mut Effects, reply: Option<Segment>) {
+pub(super) fn send_reply(effects: &mut Effects, reply: Option<Segment>) {
     if let Some(reply) = reply {
         effects.send(reply);
     }

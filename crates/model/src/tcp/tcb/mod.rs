@@ -7,6 +7,8 @@
 
 mod arrival;
 mod calls;
+mod small;
+mod text;
 mod time_wait;
 mod timers;
 

@@ -79,6 +79,8 @@ impl Tcb {
         effects.send(match self.state {
             State::SynSent => self.syn(),
             State::SynReceived => self.syn_ack(),
+            // Established without the acknowledgement of our SYN, see `any_ack_completes_crossing`.
+            State::Established | State::CloseWait if self.snd_una == self.iss => self.syn_ack(),
             _ => {
                 let control = if self.fin_sent() { Control::FIN } else { Control::NONE };
                 let length = self.snd_end.distance_from(self.snd_una);
