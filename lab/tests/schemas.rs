@@ -84,7 +84,7 @@ fn figures_and_scripts_as_data_follow_their_schemas() {
     let own = workspace().join("crates/model/scripts");
     let own = own.to_str().expect("a path in UTF-8");
     let lost = format!("{own}/a-lost-fin-is-sent-again.pkt");
-    let questions: [(&[&str], &str); 11] = [
+    let questions: [(&[&str], &str); 13] = [
         (&["figure", "--format", "json"], "figure.v1"),
         (&["figure", "--all", "--live", "--format", "json"], "figure.v1"),
         (&["figure", "matrix", "--format", "json"], "matrix.v1"),
@@ -96,6 +96,8 @@ fn figures_and_scripts_as_data_follow_their_schemas() {
         (&["check", "replay", "--suite", own, "--json"], "check-replay.v1"),
         (&["check", "replay", "--suite", own, "--against", "rfc9293", "--json"], "check-replay.v1"),
         (&["check", "replay", "--suite", own, "--against", "freebsd", "--json"], "check-replay.v1"),
+        (&["check", "tables", "vanishing", "endings", "reach", "--json"], "check-tables.v1"),
+        (&["check", "tables", "waits", "--story", "4", "--format", "json"], "ladder.v1"),
     ];
     for (arguments, schema) in questions {
         let run = lastack_lab::program::lastack(arguments);

@@ -13,6 +13,7 @@ pub mod errno;
 pub mod explore;
 pub mod facts;
 pub mod figure;
+pub mod findings;
 pub mod ids;
 pub mod ladder;
 pub mod lifetime;

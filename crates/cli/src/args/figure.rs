@@ -111,7 +111,7 @@ pub struct PlotArgs {
 }
 
 /// How to draw.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Default)]
 pub struct DrawingArgs {
     /// In which format.
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "text")]
@@ -128,7 +128,7 @@ pub struct DrawingArgs {
 }
 
 /// Where a drawing goes.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Default)]
 pub struct FileOutArgs {
     /// Write to this file, which must not exist yet, instead of standard output.
     #[arg(long, short, value_name = "FILE")]
@@ -139,9 +139,10 @@ pub struct FileOutArgs {
 }
 
 /// A format of drawings.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
 pub enum Format {
     /// Characters, 80 columns wide.
+    #[default]
     Text,
     /// A picture for browsers.
     Svg,

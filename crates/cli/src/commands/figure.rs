@@ -115,13 +115,18 @@ fn draw_ladder(args: &LadderArgs) -> Result<(), Error> {
         (None, Some(file)) => replayed(file, args.against),
         (None, None) => return deliver(&drawing.file, &on_paper(drawing, report::scenarios)),
     }?;
+    ladder_as(&ladder, drawing)
+}
+
+/// Draws a ladder.
+pub(super) fn ladder_as(ladder: &Ladder, drawing: &DrawingArgs) -> Result<(), Error> {
     let formats = [Format::Text, Format::Svg, Format::Mermaid, Format::Json];
     only(drawing.format, "a ladder", &formats)?;
     let text = match drawing.format {
-        Format::Svg => ladder::svg::svg(&ladder),
-        Format::Mermaid => ladder::sequence::mermaid(&ladder),
-        Format::Json => data::ladder(&ladder),
-        Format::Text | Format::Dot => on_paper(drawing, |paper| report::ladder(paper, &ladder)),
+        Format::Svg => ladder::svg::svg(ladder),
+        Format::Mermaid => ladder::sequence::mermaid(ladder),
+        Format::Json => data::ladder(ladder),
+        Format::Text | Format::Dot => on_paper(drawing, |paper| report::ladder(paper, ladder)),
     };
     deliver(&drawing.file, &text)
 }

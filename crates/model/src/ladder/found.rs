@@ -61,6 +61,7 @@ fn played<const N: usize>(
     let start = match setting.start {
         world::Start::Established => Start::Connected,
         world::Start::Closed => Start::Closed,
+        world::Start::Crossing => return None,
     };
     let mut stage = Stage::new(setting.profile, start, world::WINDOW);
     let mut before = setting.start().unpacked(setting);
@@ -99,13 +100,14 @@ fn act<const N: usize>(
         Action::Abort(side) => stage.play(Step::Call(side, Call::Abort)),
         Action::Timeout(side, timer) => stage.play(Step::Timeout(side, timer)),
         Action::Vanish(side) => stage.play(Step::Gone(side)),
+        Action::Reboot(side) => stage.play(Step::Back(side)),
         Action::Deliver(place) => {
             let to = meant(before, place)?.to;
             stage.set_iss(to, setting.iss(&before.ends[index(to)]));
             stage.deliver_id(same(stage, meant(before, place)?)?);
         }
-        // Time passes in settings whose network ages, and here it does not.
-        Action::Tick => return None,
+        // Neither ticks nor cuts happen in the settings above.
+        Action::Tick | Action::Cut | Action::Restore => return None,
         Action::Lose(place) => stage.lose_id(same(stage, meant(before, place)?)?),
         Action::Double(place) => stage.double_id(same(stage, meant(before, place)?)?),
     }

@@ -12,6 +12,7 @@ pub mod sequence;
 pub mod stage;
 pub mod svg;
 pub mod text;
+pub mod told;
 
 pub use crate::tcp::world::Side;
 

@@ -2,17 +2,20 @@
 
 mod cells;
 mod replay;
+mod tables;
 
 pub(super) use replay::read;
 
-use crate::args::{CheckArgs, CheckVerb};
+use crate::args::{CheckArgs, CheckVerb, TablesArgs};
 use crate::error::Error;
 use crate::exit::Exit;
 
 /// Checks what was asked.
 pub fn run(args: &CheckArgs) -> Result<Exit, Error> {
     match &args.what {
-        CheckVerb::Replay(args) => replay::run(args),
-        CheckVerb::Cells(args) => cells::run(args),
+        Some(CheckVerb::Replay(args)) => replay::run(args),
+        Some(CheckVerb::Cells(args)) => cells::run(args),
+        Some(CheckVerb::Tables(args)) => tables::run(args),
+        None => tables::run(&TablesArgs::default()),
     }
 }

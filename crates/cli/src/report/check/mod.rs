@@ -3,3 +3,4 @@
 pub mod cells;
 pub mod lines;
 pub mod replay;
+pub mod tables;

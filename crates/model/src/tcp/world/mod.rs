@@ -8,7 +8,7 @@ mod packed;
 mod setting;
 
 pub use packed::Packed;
-pub use setting::{Closing, Initial, Network, Setting, Start, TimeWait, WINDOW, Waits};
+pub use setting::{Calls, Closing, Initial, Network, Setting, Start, TimeWait, WINDOW, Waits};
 
 use super::segment::{Control, Segment};
 use super::tcb::{Effects, Tcb, Timer, Wait};
@@ -41,6 +41,12 @@ pub enum Action {
     Timeout(Side, Timer),
     /// The whole host is gone, without a word.
     Vanish(Side),
+    /// It is back and remembers nothing.
+    Reboot(Side),
+    /// The link between them is cut, and what is under way is lost.
+    Cut,
+    /// The link is whole again.
+    Restore,
     /// A segment under way arrives.
     Deliver(Place),
     /// It is lost.
@@ -60,7 +66,18 @@ pub struct Place(pub u8);
 pub struct World<const N: usize> {
     /// The ends.
     pub ends: [End; 2],
+    /// What is between them.
+    pub link: Link,
     under_way: [Option<UnderWay>; N],
+}
+
+/// Whether anything can come from one end to the other.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Link {
+    /// It can.
+    Whole,
+    /// Nothing comes through.
+    Cut,
 }
 
 /// One end, and what an explorer must know beside it.
@@ -148,12 +165,15 @@ impl<const N: usize> World<N> {
 
     /// Puts on the wire what a step gave. A network that is full loses it; one that keeps copies keeps the youngest.
     fn send(&mut self, from: Side, incarnation: u8, effects: &Effects, network: Network) {
+        if self.link == Link::Cut {
+            return;
+        }
         for segment in effects.segments() {
             let sent = UnderWay::new(from.other(), incarnation, &segment, network.lifetime());
             let same = |slot: &&mut Option<UnderWay>| slot.is_some_and(|one| one.is_copy_of(sent));
             let copy = match network {
                 Network::Bag { .. } => None,
-                Network::Aged { .. } => self.under_way.iter_mut().find(same),
+                Network::Set | Network::Aged { .. } => self.under_way.iter_mut().find(same),
             };
             if let Some(copy) = copy {
                 *copy = Some(sent);
@@ -169,7 +189,7 @@ impl<const N: usize> World<N> {
     fn room(&mut self, network: Network) -> impl Iterator<Item = &mut Option<UnderWay>> {
         let limit = match network {
             Network::Bag { in_flight } => in_flight,
-            Network::Aged { .. } => N,
+            Network::Set | Network::Aged { .. } => N,
         };
         self.under_way.iter_mut().take(limit)
     }
@@ -221,7 +241,9 @@ impl<const N: usize> Space for Setting<N> {
         for side in Side::BOTH {
             self.calls(&world, side, each);
             self.timers(&world, side, each);
+            self.hosts(&world, side, each);
         }
+        self.link(&world, each);
         self.network(&world, each);
     }
 }
@@ -270,12 +292,42 @@ impl<const N: usize> Setting<N> {
         if self.aborts && self.may_abort(end) {
             call(Action::Abort(side), &|end| end.tcb.abort());
         }
-        if self.vanishes == Some(side) {
-            call(Action::Vanish(side), &|end| {
-                end.tcb.state = State::Closed;
+    }
+
+    /// Hosts go, and come back.
+    fn hosts(&self, world: &World<N>, side: Side, each: &mut dyn FnMut(Action, Packed<N>)) {
+        if self.vanishes != Some(side) {
+            return;
+        }
+        let mut next = *world;
+        let end = next.end(side);
+        match end.presence {
+            Presence::Here => {
+                end.tcb = Tcb::closed(WINDOW);
                 end.presence = Presence::Vanished;
-                Effects::default()
-            });
+                each(Action::Vanish(side), Packed::of(&next));
+            }
+            Presence::Vanished if self.reboots => {
+                end.tcb = Tcb::closed(WINDOW);
+                end.presence = Presence::Here;
+                each(Action::Reboot(side), Packed::of(&next));
+            }
+            Presence::Vanished => {}
+        }
+    }
+
+    fn link(&self, world: &World<N>, each: &mut dyn FnMut(Action, Packed<N>)) {
+        if !self.cuts {
+            return;
+        }
+        match world.link {
+            Link::Whole => {
+                let cut = World { link: Link::Cut, under_way: [None; N], ..*world };
+                each(Action::Cut, Packed::of(&cut));
+            }
+            Link::Cut => {
+                each(Action::Restore, Packed::of(&World { link: Link::Whole, ..*world }));
+            }
         }
     }
 
@@ -308,7 +360,7 @@ impl<const N: usize> Setting<N> {
                 self.lose_or_double(world, place, each);
             }
         }
-        if !self.network.is_bounded() {
+        if self.network.ages() {
             let mut next = *world;
             next.tick();
             if next != *world {

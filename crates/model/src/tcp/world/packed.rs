@@ -1,7 +1,7 @@
 //! A world in few words, so that millions of them can be kept. Nothing is lost: what is packed is unpacked the same.
 
 use super::setting::{Setting, WINDOW};
-use super::{Belief, End, Presence, Side, UnderWay, World};
+use super::{Belief, End, Link, Presence, Side, UnderWay, World};
 use crate::state::State;
 use crate::tcp::segment::{Control, Segment};
 use crate::tcp::seq::SeqNumber;
@@ -29,16 +29,16 @@ impl<const N: usize> Hash for Packed<N> {
 
 impl<const N: usize> Packed<N> {
     pub(super) fn of(world: &World<N>) -> Self {
-        Self {
-            ends: world.ends.map(|end| pack_end(&end)),
-            under_way: world.under_way.map(|one| one.map_or(0, pack_under_way)),
-        }
+        let mut ends = world.ends.map(|end| pack_end(&end));
+        ends[0] |= u64::from(world.link == Link::Cut) << LINK;
+        Self { ends, under_way: world.under_way.map(|one| one.map_or(0, pack_under_way)) }
     }
 
     /// The world.
     pub fn unpacked(&self, _setting: &Setting<N>) -> World<N> {
         World {
             ends: self.ends.map(unpack_end),
+            link: if self.ends[0] >> LINK & 1 == 1 { Link::Cut } else { Link::Whole },
             under_way: self.under_way.map(|number| (number != 0).then(|| unpack_under_way(number))),
         }
     }
@@ -161,6 +161,9 @@ pub(super) fn segment(number: u32) -> Segment {
 
 /// Where the mark of a deception stands in an end: after all that comes before it.
 const BELIEF: u32 = 4 + 3 + 5 * NUMBER + 3 + 3 + 3 + 1;
+
+/// Where the first end says that the link is cut.
+const LINK: u32 = 63;
 
 /// Waits are counted in fewer ticks than this many bits hold.
 const TICKS: u32 = 5;

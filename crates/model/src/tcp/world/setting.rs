@@ -1,6 +1,6 @@
 //! What can happen in a world: how it begins, what programs do, what the network does, which timers run.
 
-use super::{Belief, End, Presence, Side, World};
+use super::{Belief, End, Link, Presence, Side, World};
 use crate::state::State;
 use crate::tcp::profile::Profile;
 use crate::tcp::seq::SeqNumber;
@@ -31,8 +31,16 @@ pub struct Setting<const N: usize> {
     pub doubles: bool,
     /// Whether retransmission is given up.
     pub gives_up: bool,
+    /// Whether an end that owes nothing asks whether its peer is there, and gives up when nobody answers (keepalive).
+    pub keeps_alive: bool,
     /// Which host may vanish.
     pub vanishes: Option<Side>,
+    /// Whether it may come back, and remember nothing.
+    pub reboots: bool,
+    /// Whether the link may be cut, and made whole again.
+    pub cuts: bool,
+    /// What programs may ask for.
+    pub calls: Calls,
     /// How often a connection is opened at most.
     pub incarnations: u8,
     /// How the initial sequence numbers of a new incarnation are chosen.
@@ -72,6 +80,8 @@ pub enum Start {
     Established,
     /// Without: A opens, B listens.
     Closed,
+    /// Both have closed before either heard of it: two FINs are under way and cross.
+    Crossing,
 }
 
 /// What the network does with segments. Every kind delivers in any order.
@@ -82,11 +92,24 @@ pub enum Network {
         /// How many.
         in_flight: usize,
     },
+    /// It holds each for ever: what was sent once may arrive at any time and any number of times, or never.
+    Set,
     /// It holds each for so many ticks, in which it may arrive any number of times, or never.
     Aged {
         /// The segment lifetime.
         ticks: u8,
     },
+}
+
+/// What programs may ask for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Calls {
+    /// A opens, B listens, and what was opened is closed.
+    Usual,
+    /// Everything that the figure has an arc for: both sides open or listen, a listener opens, is closed or aborted.
+    Every,
+    /// As usual, but nobody closes: what is ended is aborted.
+    Abort,
 }
 
 /// How programs end their side.
@@ -105,6 +128,8 @@ pub enum Initial {
     Same,
     /// Beyond everything the one before has used.
     Rising,
+    /// The same, but not beyond its window while it has sent nothing.
+    RisingSlowly,
 }
 
 impl Network {
@@ -115,9 +140,13 @@ impl Network {
 
     pub(super) const fn lifetime(self) -> u8 {
         match self {
-            Self::Bag { .. } => 0,
+            Self::Bag { .. } | Self::Set => 0,
             Self::Aged { ticks } => ticks,
         }
+    }
+
+    pub(super) const fn ages(self) -> bool {
+        matches!(self, Self::Aged { .. })
     }
 }
 
@@ -144,7 +173,11 @@ impl<const N: usize> Setting<N> {
         loses: true,
         doubles: true,
         gives_up: false,
+        keeps_alive: false,
         vanishes: None,
+        reboots: false,
+        cuts: false,
+        calls: Calls::Usual,
         incarnations: 1,
         initial: Initial::Same,
         time_wait: TimeWait::Any,
@@ -154,11 +187,11 @@ impl<const N: usize> Setting<N> {
     pub(super) fn first(&self) -> World<N> {
         let iss = [SeqNumber(FIRST); 2];
         let tcbs = match self.start {
-            Start::Established => Tcb::pair(iss, WINDOW),
+            Start::Established | Start::Crossing => Tcb::pair(iss, WINDOW),
             Start::Closed => [Tcb::closed(WINDOW); 2],
         };
         let incarnation = match self.start {
-            Start::Established => 1,
+            Start::Established | Start::Crossing => 1,
             Start::Closed => 0,
         };
         let presence = Presence::Here;
@@ -167,25 +200,40 @@ impl<const N: usize> Setting<N> {
         let wait_left = 0;
         let end = |tcb| End { tcb, octets_left, incarnation, presence, belief, wait_left };
         let ends = tcbs.map(end);
-        World { ends, under_way: [None; N] }
+        let mut world = World { ends, link: Link::Whole, under_way: [None; N] };
+        if self.start == Start::Crossing {
+            for side in Side::BOTH {
+                let effects = self.close(world.end(side));
+                world.send(side, incarnation, &effects, self.network);
+            }
+        }
+        world
     }
 
     pub(super) fn may_open(&self, end: &End, side: Side) -> bool {
-        side == Side::A && end.tcb.state == State::Closed && end.incarnation < self.incarnations
+        let can = match self.calls {
+            Calls::Usual | Calls::Abort => side == Side::A && end.tcb.state == State::Closed,
+            Calls::Every => matches!(end.tcb.state, State::Closed | State::Listen),
+        };
+        can && end.incarnation < self.incarnations
     }
 
     pub(super) fn may_listen(&self, end: &End, side: Side) -> bool {
-        side == Side::B && end.tcb.state == State::Closed && end.incarnation < self.incarnations
+        let may = side == Side::B || self.calls == Calls::Every;
+        may && end.tcb.state == State::Closed && end.incarnation < self.incarnations
     }
 
     pub(super) fn may_close(&self, end: &End, side: Side) -> bool {
+        if self.calls == Calls::Abort {
+            return false;
+        }
         let may_be_first = self.first_to_close.is_none_or(|first| first == side);
         match end.tcb.state {
             State::CloseWait => true,
             State::SynReceived | State::Established => may_be_first,
             State::SynSent => self.start == Start::Closed,
-            State::Listen
-            | State::FinWait1
+            State::Listen => self.calls == Calls::Every,
+            State::FinWait1
             | State::FinWait2
             | State::Closing
             | State::LastAck
@@ -204,8 +252,12 @@ impl<const N: usize> Setting<N> {
             | State::FinWait2
             | State::CloseWait
             | State::Closing
-            | State::LastAck => self.closing == Closing::HalfClose || !end.tcb.is_orphan(),
-            State::Listen | State::TimeWait | State::Closed => false,
+            | State::LastAck => {
+                let holds = self.closing == Closing::HalfClose || !end.tcb.is_orphan();
+                holds || self.calls == Calls::Every
+            }
+            State::Listen | State::TimeWait => self.calls == Calls::Every,
+            State::Closed => false,
         }
     }
 
@@ -233,6 +285,7 @@ impl<const N: usize> Setting<N> {
         match self.initial {
             Initial::Same => SeqNumber(FIRST),
             Initial::Rising => SeqNumber(FIRST + u32::from(end.incarnation) * STRIDE),
+            Initial::RisingSlowly => SeqNumber(FIRST + u32::from(end.incarnation) * SHORT_STRIDE),
         }
     }
 
@@ -245,14 +298,12 @@ impl<const N: usize> Setting<N> {
         let tcb = world.ends[side.index()].tcb;
         let profile = self.profile;
         let gives_up = self.gives_up;
+        let asks = self.keeps_alive && is_silent(tcb.state);
         let may_end = self.may_end_waiting(world, side);
-        timers.into_iter().filter(move |timer| {
-            let allowed = match timer {
-                Timer::GiveUp => gives_up,
-                Timer::TimeWait => may_end,
-                Timer::Retransmit | Timer::FinWait2 => true,
-            };
-            allowed && tcb.wants(*timer, &profile)
+        timers.into_iter().filter(move |timer| match timer {
+            Timer::GiveUp => gives_up && tcb.wants(*timer, &profile) || asks,
+            Timer::TimeWait => may_end && tcb.wants(*timer, &profile),
+            Timer::Retransmit | Timer::FinWait2 => tcb.wants(*timer, &profile),
         })
     }
 
@@ -286,9 +337,26 @@ impl<const N: usize> Setting<N> {
     }
 }
 
+/// Whether nothing need ever come from an end in this state though its connection lives (RFC 9293 §3.8.4).
+const fn is_silent(state: State) -> bool {
+    match state {
+        State::Established | State::FinWait2 | State::CloseWait => true,
+        State::Listen
+        | State::SynSent
+        | State::SynReceived
+        | State::FinWait1
+        | State::Closing
+        | State::LastAck
+        | State::TimeWait
+        | State::Closed => false,
+    }
+}
+
 /// The first number of a first incarnation.
 const FIRST: u32 = 0;
 /// More numbers than an incarnation uses: SYN, octets, FIN.
 const STRIDE: u32 = 8;
+/// More numbers than SYN and FIN.
+const SHORT_STRIDE: u32 = 3;
 /// As in real life larger than what is under way, and small enough that numbers lie outside of it.
 pub const WINDOW: u32 = 4;
