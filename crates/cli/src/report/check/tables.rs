@@ -147,7 +147,7 @@ pub fn line(table: &Table, searched: &Searched) -> String {
         details: found.details.iter().map(|(what, value)| Detail::of(what, value)).collect(),
         story_steps: found.story.as_ref().map(|story| story.steps),
         holds: row.holds(found),
-        seconds: time.as_secs_f64(),
+        took_ms: u64::try_from(time.as_millis()).unwrap_or(u64::MAX),
     })
 }
 
@@ -167,7 +167,7 @@ struct Line<'a> {
     details: Vec<Detail<'a>>,
     story_steps: Option<u64>,
     holds: bool,
-    seconds: f64,
+    took_ms: u64,
 }
 
 #[derive(Serialize)]
