@@ -19,6 +19,7 @@ pub mod options;
 pub mod process;
 pub mod reach;
 pub mod sock_diag;
+pub mod stage;
 pub mod supervisor;
 pub mod trial;
 pub mod tun;

@@ -56,6 +56,15 @@ impl Tun {
         }
     }
 
+    /// Hands over every packet that the kernel has sent so far, in order.
+    pub fn drain(&self, mut each: impl FnMut(&[u8])) -> Result<()> {
+        let mut packet = vec![0; LONGEST];
+        while let Some(length) = self.receive(&mut packet)? {
+            each(&packet[..length]);
+        }
+        Ok(())
+    }
+
     /// Hands a packet to the kernel as received. Never waits: the kernel takes it or drops it.
     pub fn send(&self, packet: &[u8]) -> Result<()> {
         rustix::io::write(&self.device, packet)
@@ -75,6 +84,8 @@ impl AsFd for Tun {
     }
 }
 
+/// No IP packet is longer.
+const LONGEST: usize = 0xffff;
 const CONTROL: &str = "/dev/net/tun";
 
 #[cfg(test)]

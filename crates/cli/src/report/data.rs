@@ -100,7 +100,7 @@ pub fn ladder(ladder: &Ladder) -> String {
 fn event(event: &Event) -> Value {
     let (what, words, flight) = match &event.what {
         What::Call(..) => ("call", event.what.words(), None),
-        What::Timer(..) => ("timer", event.what.words(), None),
+        What::Timer(..) | What::Probe(_) => ("timer", event.what.words(), None),
         What::Told(..) => ("told", event.what.words(), None),
         What::Wait(_, mark) => ("wait", Some(mark_word(*mark).to_owned()), None),
         What::Gone(_) => ("gone", None, None),

@@ -64,6 +64,7 @@ fn played<const N: usize>(
         world::Start::Crossing => return None,
     };
     let mut stage = Stage::new(setting.profile, start, world::WINDOW);
+    stage.drop_what_is_ahead();
     let mut before = setting.start().unpacked(setting);
     for step in story {
         act(&mut stage, &before, step.action, setting)?;

@@ -79,6 +79,8 @@ pub enum What {
     Call(Side, Call),
     /// A timer ran out.
     Timer(Side, Timer),
+    /// Nothing was heard of the peer for long enough: keepalive asks whether it is there.
+    Probe(Side),
     /// A program was told something.
     Told(Side, Report),
     /// `TIME_WAIT`'s wait began, began anew or ended.
@@ -110,14 +112,30 @@ pub enum Call {
     Read,
     /// `shutdown(SHUT_WR)`.
     Shutdown,
+    /// `shutdown(SHUT_RDWR)`.
+    ShutdownBoth,
     /// `close`.
     Close,
     /// `close` with `SO_LINGER` of 0 s.
     Abort,
-    /// `close` of the listener on whose queue the connection is.
+    /// `accept`: from then on the connection is the program's and no longer its listener's.
+    Accept,
+    /// `close` of the listener; what is in its queue goes with it.
     CloseListener,
-    /// The program died, and the kernel closes for it.
+    /// The program was killed, and the kernel closes for it.
     Die,
+    /// The program ended without closing, and the kernel closes for it.
+    Exit,
+    /// `connect` to no address (`AF_UNSPEC`): the connection is given up, the socket stays.
+    Disconnect,
+    /// Nobody here asked: the connection is ended from outside (`SOCK_DESTROY`).
+    Destroy,
+    /// `SO_KEEPALIVE`.
+    KeepAlive,
+    /// `TCP_USER_TIMEOUT`.
+    UserTimeout,
+    /// `TCP_LINGER2` below 0: no `FIN_WAIT_2` without a program.
+    NoFinWait2,
 }
 
 /// A mark on `TIME_WAIT`'s wait.
@@ -212,6 +230,7 @@ impl What {
         match self {
             Self::Call(side, _)
             | Self::Timer(side, _)
+            | Self::Probe(side)
             | Self::Told(side, _)
             | Self::Wait(side, _)
             | Self::Gone(side)
@@ -227,7 +246,8 @@ impl What {
         Some(match self {
             Self::Call(_, call) => call.words(),
             Self::Timer(_, timer) => timer_words(*timer).to_owned(),
-            Self::Told(_, report) => report_words(*report).to_owned(),
+            Self::Probe(_) => "no sign of life: asks".to_owned(),
+            Self::Told(_, report) => report.words().to_owned(),
             Self::Wait(_, WaitMark::Restarts) => "the wait starts anew".to_owned(),
             Self::Gone(_) => "the host is gone".to_owned(),
             Self::Back(_) => "the host is back".to_owned(),
@@ -248,10 +268,18 @@ impl Call {
             Self::Write(octets) => format!("write({octets})"),
             Self::Read => "read()".into(),
             Self::Shutdown => "shutdown(SHUT_WR)".into(),
+            Self::ShutdownBoth => "shutdown(RDWR)".into(),
             Self::Close => "close()".into(),
             Self::Abort => "close(), linger 0 s".into(),
+            Self::Accept => "accept()".into(),
             Self::CloseListener => "close() of listener".into(),
-            Self::Die => "program dies".into(),
+            Self::Die => "program is killed".into(),
+            Self::Exit => "program ends".into(),
+            Self::Disconnect => "connect(UNSPEC)".into(),
+            Self::Destroy => "destroyed (ss -K)".into(),
+            Self::KeepAlive => "SO_KEEPALIVE".into(),
+            Self::UserTimeout => "user timeout set".into(),
+            Self::NoFinWait2 => "TCP_LINGER2 -1".into(),
         }
     }
 }
@@ -265,14 +293,18 @@ const fn timer_words(timer: Timer) -> &'static str {
     }
 }
 
-const fn report_words(report: Report) -> &'static str {
-    match report {
-        Report::Connected => "connected",
-        Report::EndOfFile => "read() gives 0",
-        Report::Refused => "ECONNREFUSED",
-        Report::Reset => "ECONNRESET",
-        Report::BrokenPipe => "EPIPE",
-        Report::TimedOut => "ETIMEDOUT",
+impl Report {
+    /// What the program sees.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Connected => "connected",
+            Self::EndOfFile => "read() gives 0",
+            Self::Refused => "ECONNREFUSED",
+            Self::Reset => "ECONNRESET",
+            Self::BrokenPipe => "EPIPE",
+            Self::TimedOut => "ETIMEDOUT",
+            Self::Aborted => "ECONNABORTED",
+        }
     }
 }
 

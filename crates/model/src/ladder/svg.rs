@@ -58,6 +58,7 @@ fn heights(ladder: &Ladder) -> Vec<f64> {
             What::Sent(_) | What::Told(..) | What::Wait(..) | What::Lost(_) => true,
             What::Call(..)
             | What::Timer(..)
+            | What::Probe(_)
             | What::Gone(_)
             | What::Back(_)
             | What::Arrived(_)

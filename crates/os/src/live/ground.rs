@@ -12,7 +12,7 @@ use std::net::Ipv4Addr;
 use super::wire::Ports;
 
 /// A namespace made ready, that of the calling thread.
-pub(super) struct Ground {
+pub(crate) struct Ground {
     pub(super) tun: Tun,
 }
 
@@ -28,7 +28,7 @@ impl Ground {
     }
 
     /// Every TCP socket.
-    pub(super) fn sockets() -> Result<Vec<Socket>> {
+    pub(crate) fn sockets() -> Result<Vec<Socket>> {
         let filter = Filter::all(Transport::Tcp);
         sock_diag::fold(&filter, |all: &mut Vec<Socket>, socket| all.push(socket))
             .map(|dump| dump.folded)
@@ -45,7 +45,7 @@ impl Ground {
 }
 
 /// Writes a setting of the namespace; one that this kernel does not have per namespace keeps its default.
-pub(super) fn set(name: &str, value: &str) -> Result<()> {
+pub(crate) fn set(name: &str, value: &str) -> Result<()> {
     let path = format!("/proc/sys/{}", name.replace('.', "/"));
     match fs::write(&path, value) {
         Err(cause) if cause.kind() == ErrorKind::NotFound => Ok(()),
@@ -61,7 +61,7 @@ pub(super) const PEER: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
 
 /// No challenge is held back, nothing is cached from elsewhere, no option or probe that scripts do not follow; Reno,
 /// since a namespace may not choose what the host keeps to itself; room for the widest window without scaling.
-const SETTINGS: [(&str, &str); 16] = [
+pub(crate) const SETTINGS: [(&str, &str); 16] = [
     ("net.ipv4.conf.all.rp_filter", "0"),
     ("net.ipv4.conf.default.rp_filter", "0"),
     ("net.ipv4.tcp_app_win", "0"),

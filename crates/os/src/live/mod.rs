@@ -8,9 +8,9 @@
 
 mod calls;
 mod driver;
-mod ground;
+pub(crate) mod ground;
 mod many;
-mod wire;
+pub(crate) mod wire;
 
 pub use many::observe_all;
 

@@ -8,13 +8,13 @@ use std::net::Ipv4Addr;
 
 /// A connection's two ports.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(super) struct Ports {
-    pub(super) own: u16,
-    pub(super) peer: u16,
+pub(crate) struct Ports {
+    pub(crate) own: u16,
+    pub(crate) peer: u16,
 }
 
 /// The segment of a packet that the kernel sent, and its ports; `None` when it is no TCP.
-pub(super) fn read(packet: &[u8]) -> Option<(Ports, Segment)> {
+pub(crate) fn read(packet: &[u8]) -> Option<(Ports, Segment)> {
     let is_tcp = packet.first()? >> 4 == 4 && *packet.get(9)? == TCP;
     let header = usize::from(packet[0] & 0xf) * 4;
     let tcp = packet.get(header..usize::from(half(packet, 2)?)).filter(|_| is_tcp)?;

@@ -313,5 +313,6 @@ fn errno(report: Report) -> Option<&'static str> {
         Report::Reset => Some("ECONNRESET"),
         Report::BrokenPipe => Some("EPIPE"),
         Report::TimedOut => Some("ETIMEDOUT"),
+        Report::Aborted => Some("ECONNABORTED"),
     }
 }

@@ -90,6 +90,8 @@ pub enum Report {
     BrokenPipe,
     /// The peer does not answer (`ETIMEDOUT`).
     TimedOut,
+    /// Somebody else ended the connection (`ECONNABORTED`).
+    Aborted,
 }
 
 /// What a step gave: segments to send, news for the program.

@@ -1,12 +1,15 @@
 //! A stage on which a story is played: two ends, the segments between them, and a clock that moves with the story. What is
 //! played becomes a ladder; nothing on it is drawn by hand.
 
+mod socket;
+
 use super::{Call, Event, Flight, Known, Ladder, Make, Moment, Side, View, WaitMark, What, index};
 use crate::state::State;
 use crate::tcp::profile::Profile;
 use crate::tcp::segment::Segment;
 use crate::tcp::seq::SeqNumber;
-use crate::tcp::tcb::{Effects, Program, Tcb, Timer, Wait};
+use crate::tcp::tcb::{Program, Report, Tcb, Timer, Wait};
+use socket::{Given, Socket};
 
 /// One step of a script.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -15,6 +18,8 @@ pub enum Step {
     Call(Side, Call),
     /// A timer runs out, if it runs.
     Timeout(Side, Timer),
+    /// Keepalive asks the peer whether it is there.
+    Probe(Side),
     /// The oldest segment under way from this side arrives.
     Arrives(Side),
     /// The newest one overtakes the others.
@@ -47,6 +52,7 @@ pub enum Start {
 pub struct Stage {
     profile: Profile,
     tcbs: [Tcb; 2],
+    sockets: [Socket; 2],
     incarnations: [u8; 2],
     here: [bool; 2],
     under_way: Vec<(Flight, Moment)>,
@@ -71,6 +77,7 @@ impl Stage {
         Self {
             profile,
             tcbs,
+            sockets: [Socket::of(start), Socket::of(start)],
             incarnations: [incarnation; 2],
             here: [true; 2],
             under_way: Vec::new(),
@@ -89,25 +96,15 @@ impl Stage {
         match step {
             Step::Call(side, call) => self.call(side, call),
             Step::Timeout(side, timer) => self.timeout(side, timer),
-            Step::Arrives(from) => {
-                if let Some(at) = self.oldest(from) {
-                    self.deliver(at);
-                }
+            Step::Probe(side) => self.probe(side),
+            Step::Arrives(_) | Step::Overtakes(_) => {
+                let _found = self.meant(step).map(|id| self.deliver_id(id));
             }
-            Step::Overtakes(from) => {
-                if let Some(at) = self.under_way.iter().rposition(|(f, _)| f.from == from) {
-                    self.deliver(at);
-                }
+            Step::Lost(_) => {
+                let _found = self.meant(step).map(|id| self.lose_id(id));
             }
-            Step::Lost(from) => {
-                if let Some(at) = self.oldest(from) {
-                    self.lose(at);
-                }
-            }
-            Step::Doubled(from) => {
-                if let Some(at) = self.oldest(from) {
-                    self.double(at);
-                }
+            Step::Doubled(_) => {
+                let _found = self.meant(step).map(|id| self.double_id(id));
             }
             Step::Settle => self.settle(),
             Step::Gone(side) => {
@@ -118,10 +115,16 @@ impl Stage {
             Step::Back(side) => {
                 self.here[index(side)] = true;
                 self.tcbs[index(side)] = Tcb::closed(self.tcbs[index(side)].rcv_wnd);
+                self.sockets[index(side)] = Socket::of(Start::Closed);
                 self.tell(What::Back(side));
             }
             Step::Note(text) => self.tell(What::Note(text.into())),
         }
+    }
+
+    /// From now on what comes before its turn is dropped, as an explorer's ends do.
+    pub fn drop_what_is_ahead(&mut self) {
+        self.sockets.iter_mut().for_each(Socket::drop_what_is_ahead);
     }
 
     /// The states of both ends.
@@ -132,6 +135,47 @@ impl Stage {
     /// What an end knows.
     pub const fn end(&self, side: Side) -> &Tcb {
         &self.tcbs[index(side)]
+    }
+
+    /// The segment that a step is about, if there is one.
+    pub fn meant(&self, step: Step) -> Option<u32> {
+        let mut flights = self.under_way.iter().map(|(flight, _)| flight);
+        let found = match step {
+            Step::Arrives(from) | Step::Lost(from) | Step::Doubled(from) => {
+                flights.find(|flight| flight.from == from)
+            }
+            Step::Overtakes(from) => flights.rfind(|flight| flight.from == from),
+            Step::Call(..)
+            | Step::Timeout(..)
+            | Step::Probe(_)
+            | Step::Settle
+            | Step::Gone(_)
+            | Step::Back(_)
+            | Step::Note(_) => None,
+        };
+        found.map(|flight| flight.id)
+    }
+
+    /// What has happened so far.
+    pub fn events(&self) -> &[Event] {
+        &self.events
+    }
+
+    /// The states before the first step.
+    pub const fn start(&self) -> [Known<State>; 2] {
+        self.start
+    }
+
+    /// True unless the host is gone.
+    pub const fn is_here(&self, side: Side) -> bool {
+        self.here[index(side)]
+    }
+
+    /// True when this timer runs.
+    pub fn runs(&self, side: Side, timer: Timer) -> bool {
+        let at = index(side);
+        let asks = timer == Timer::GiveUp && self.sockets[at].gives_up_idle(&self.tcbs[at]);
+        self.here[at] && (asks || self.tcbs[at].wants(timer, &self.profile))
     }
 
     /// The number with which the next connection of an end begins.
@@ -183,40 +227,42 @@ impl Stage {
             return;
         }
         self.now = Moment(self.now.0 + THINKS);
-        let (iss, profile) = (self.iss[at], self.profile);
-        let tcb = &mut self.tcbs[at];
-        let effects = match call {
-            Call::Connect => {
-                self.incarnations[at] = self.incarnations[at].saturating_add(1);
-                tcb.open(iss)
-            }
-            Call::Listen => tcb.listen(),
-            Call::Write(octets) => tcb.send(octets),
-            Call::Read => {
-                tcb.read();
-                Effects::default()
-            }
-            Call::Shutdown => tcb.shutdown(),
-            Call::Close | Call::Die => tcb.close(&profile),
-            // A listener's queue is reset, not closed: nobody has accepted it (`inet_csk_listen_stop`).
-            Call::Abort | Call::CloseListener => tcb.abort(),
-        };
+        if call == Call::Connect {
+            self.incarnations[at] = self.incarnations[at].saturating_add(1);
+        }
+        let iss = self.iss[at];
+        let given = self.sockets[at].call(&mut self.tcbs[at], call, iss, &self.profile);
+        if call == Call::Connect {
+            self.iss[at] = iss + RISE;
+        }
         self.tell(What::Call(side, call));
-        self.news(side, &effects);
-        self.send(side, self.incarnations[at], &effects, Make::Original);
+        self.news(side, &given);
+        self.send(side, self.incarnations[at], &given, Make::Original);
     }
 
     fn timeout(&mut self, side: Side, timer: Timer) {
         let at = index(side);
-        if !self.here[at] || !self.tcbs[at].wants(timer, &self.profile) {
+        if !self.runs(side, timer) {
             return;
         }
         let since = if timer == Timer::TimeWait { self.wait_since[at] } else { self.now };
-        self.now = self.now.max(Moment(since.0 + length_of(timer)));
-        let effects = self.tcbs[at].timeout(timer);
+        let length = length_of(timer, self.tcbs[at].state);
+        self.now = self.now.max(Moment(since.0 + length));
+        let given = self.sockets[at].timeout(&mut self.tcbs[at], timer);
         self.tell(What::Timer(side, timer));
-        self.news(side, &effects);
-        self.send(side, self.incarnations[at], &effects, Make::Repeated);
+        self.news(side, &given);
+        self.send(side, self.incarnations[at], &given, Make::Repeated);
+    }
+
+    fn probe(&mut self, side: Side) {
+        let at = index(side);
+        let Some(probe) = self.sockets[at].probe(&self.tcbs[at]).filter(|_| self.here[at]) else {
+            return;
+        };
+        self.now = Moment(self.now.0 + IDLE);
+        self.tell(What::Probe(side));
+        let given = Given { segments: vec![probe], ..Given::default() };
+        self.send(side, self.incarnations[at], &given, Make::Original);
     }
 
     fn settle(&mut self) {
@@ -227,10 +273,6 @@ impl Stage {
             }
             self.deliver(0);
         }
-    }
-
-    fn oldest(&self, from: Side) -> Option<usize> {
-        self.under_way.iter().position(|(flight, _)| flight.from == from)
     }
 
     fn lose(&mut self, at: usize) {
@@ -255,29 +297,32 @@ impl Stage {
             return;
         }
         self.now = self.now.max(Moment(sent.0 + TRANSIT));
-        let before = self.tcbs[to].state;
-        let effects = self.tcbs[to].arrive(&flight.segment, self.iss[to], &self.profile);
+        let (socket, tcb) = (&mut self.sockets[to], &mut self.tcbs[to]);
+        let before = socket.meets(tcb, &flight.segment, &self.profile);
+        let given = socket.arrive(tcb, &flight.segment, self.iss[to], &self.profile);
         let opened = matches!(before, State::Listen | State::TimeWait)
             && self.tcbs[to].state == State::SynReceived;
         if opened {
             self.incarnations[to] = flight.incarnation.unwrap_or(1);
+            self.iss[to] = self.iss[to] + RISE;
         }
         self.tell(What::Arrived(flight));
-        self.news(side, &effects);
+        self.news(side, &given);
         // Who has no connection answers in the name of the one that was meant.
         let nobody = matches!(before, State::Closed | State::Listen) && !opened;
         let incarnation =
             if nobody { flight.incarnation.unwrap_or(1) } else { self.incarnations[to] };
-        self.send(side, incarnation, &effects, Make::Original);
+        self.send(side, incarnation, &given, Make::Original);
     }
 
-    fn news(&mut self, side: Side, effects: &Effects) {
+    fn news(&mut self, side: Side, given: &Given) {
         let at = index(side);
         let is_heard = self.tcbs[at].program == Program::Holds;
-        if let Some(report) = effects.report.filter(|_| is_heard) {
+        let is_known = |report| self.sockets[at].is_accepted() || report == Report::Connected;
+        if let Some(report) = given.report.filter(|report| is_heard && is_known(*report)) {
             self.tell(What::Told(side, report));
         }
-        if effects.wait == Wait::Starts {
+        if given.wait == Wait::Starts {
             let mark = if self.waiting[at] { WaitMark::Restarts } else { WaitMark::Starts };
             self.waiting[at] = true;
             self.wait_since[at] = self.now;
@@ -289,8 +334,8 @@ impl Stage {
         }
     }
 
-    fn send(&mut self, from: Side, incarnation: u8, effects: &Effects, make: Make) {
-        for segment in effects.segments() {
+    fn send(&mut self, from: Side, incarnation: u8, given: &Given, make: Make) {
+        for segment in given.segments.iter().copied() {
             let flight = Flight {
                 id: self.next_id,
                 from,
@@ -318,8 +363,9 @@ const fn without_window(segment: Segment) -> Segment {
 }
 
 /// How long a timer takes, as on Linux with a short round trip.
-const fn length_of(timer: Timer) -> u64 {
+const fn length_of(timer: Timer, state: State) -> u64 {
     match timer {
+        Timer::Retransmit if matches!(state, State::SynSent | State::SynReceived) => 1000,
         Timer::Retransmit => 200,
         Timer::GiveUp => 120_000,
         Timer::FinWait2 | Timer::TimeWait => 60_000,
@@ -328,6 +374,10 @@ const fn length_of(timer: Timer) -> u64 {
 
 /// Milliseconds from one end to the other.
 const TRANSIT: u64 = 20;
+/// Milliseconds until keepalive asks (`TCP_KEEPIDLE` of a second; two hours without it).
+const IDLE: u64 = 1000;
+/// How far apart the initial numbers of an end's connections are: beyond whatever was sent in the one before.
+const RISE: u32 = 10_000;
 /// Milliseconds until a program does the next thing.
 const THINKS: u64 = 10;
 const MOST_DELIVERIES: usize = 1000;
