@@ -98,10 +98,13 @@ impl<'a, const N: usize> Teller<'a, N> {
             Call::Connect => tcb.open(self.setting.iss_after_open(end)),
             Call::Listen => tcb.listen(),
             Call::Write(octets) => tcb.send(octets),
-            Call::Shutdown => tcb.shutdown(),
-            Call::Close | Call::Die => tcb.close(&self.setting.profile),
-            Call::Abort | Call::CloseListener => tcb.abort(),
-            Call::Read => Effects::default(),
+            Call::Shutdown | Call::ShutdownBoth => tcb.shutdown(),
+            Call::Close | Call::Die | Call::Exit => tcb.close(&self.setting.profile),
+            Call::Abort | Call::CloseListener | Call::Destroy | Call::Disconnect => tcb.abort(),
+            // An explorer's programs neither read nor set options.
+            Call::Read | Call::Accept | Call::KeepAlive | Call::UserTimeout | Call::NoFinWait2 => {
+                Effects::default()
+            }
         };
         self.push(What::Call(side, call), after);
         self.follow(before, after, side, &effects, Make::Original);
