@@ -8,6 +8,7 @@
 
 pub mod act;
 pub mod bound;
+pub mod connection;
 pub mod error;
 pub mod holders;
 pub mod host;

@@ -24,20 +24,26 @@ pub(crate) fn bind_to_interface(socket: &impl AsFd, index: u32) -> io::Result<()
 
 /// `SO_BINDTOIFINDEX`: the interface a socket is bound to, 0 when it is bound to none.
 pub(crate) fn bound_interface(socket: &impl AsFd) -> io::Result<u32> {
-    let mut index = 0_u32;
-    let mut length = size_of::<u32>() as libc::socklen_t;
-    // SAFETY: the pointers describe an integer and its length, which outlive the call.
-    #[expect(unsafe_code, reason = "this option has no safe wrapper")]
-    let result = unsafe {
-        libc::getsockopt(
-            socket.as_fd().as_raw_fd(),
-            libc::SOL_SOCKET,
-            libc::SO_BINDTOIFINDEX,
-            (&raw mut index).cast(),
-            &raw mut length,
-        )
+    let mut index = [0; size_of::<u32>()];
+    option(socket, libc::SOL_SOCKET, libc::SO_BINDTOIFINDEX, &mut index)?;
+    Ok(u32::from_ne_bytes(index))
+}
+
+/// `TCP_INFO`, as much of it as there is room for.
+pub(crate) fn tcp_info(socket: &impl AsFd, info: &mut [u8]) -> io::Result<()> {
+    option(socket, libc::IPPROTO_TCP, libc::TCP_INFO, info)
+}
+
+/// `SIOCOUTQ`.
+pub(crate) fn unacknowledged(socket: &impl AsFd) -> io::Result<u32> {
+    // SAFETY: this operation writes one integer, whatever it is asked of; the descriptor is borrowed open.
+    #[expect(unsafe_code, reason = "this operation has no safe wrapper")]
+    let count = unsafe {
+        let count =
+            rustix::ioctl::Getter::<{ libc::TIOCOUTQ as rustix::ioctl::Opcode }, i32>::new();
+        rustix::ioctl::ioctl(socket, count)?
     };
-    checked(i64::from(result)).map(|()| index)
+    Ok(count.cast_unsigned())
 }
 
 /// Sets the calling thread's real, effective, saved and filesystem user.
@@ -119,6 +125,22 @@ pub(crate) fn set_linger(socket: &impl AsFd, on: bool, seconds: i32) -> io::Resu
 /// `NETLINK_ADD_MEMBERSHIP`.
 pub(crate) fn join_netlink_group(socket: &impl AsFd, group: u32) -> io::Result<()> {
     set_option(socket, libc::SOL_NETLINK, libc::NETLINK_ADD_MEMBERSHIP, &group.to_ne_bytes())
+}
+
+fn option(socket: &impl AsFd, level: i32, name: i32, value: &mut [u8]) -> io::Result<()> {
+    let mut length = value.len() as libc::socklen_t;
+    // SAFETY: the pointers describe `value` and its length, which outlive the call; the descriptor is borrowed open.
+    #[expect(unsafe_code, reason = "these options have no safe wrapper")]
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_fd().as_raw_fd(),
+            level,
+            name,
+            value.as_mut_ptr().cast(),
+            &raw mut length,
+        )
+    };
+    checked(i64::from(result))
 }
 
 fn set_option(socket: &impl AsFd, level: i32, name: i32, value: &[u8]) -> io::Result<()> {

@@ -1,5 +1,6 @@
 //! One record of a dump, decoded (`struct inet_diag_msg` and its attributes). Pure: any bytes are survived.
 
+use crate::connection;
 use crate::netlink::{Attributes, u32_at};
 use lastack_model::facts::{
     Family, Kind, ShownOptions, Socket, Timer, TimerKind, Traffic, Transport,
@@ -19,7 +20,7 @@ pub fn decode(transport: Transport, record: &[u8]) -> Result<Socket, Malformed> 
         return Err(Malformed);
     }
     let family = family(record[0])?;
-    let state = state(record[1])?;
+    let state = connection::state(record[1]).ok_or(Malformed)?;
     let timer = Timer {
         kind: timer_kind(record[2]),
         retransmits: record[3],
@@ -142,24 +143,6 @@ const fn family(raw: u8) -> Result<Family, Malformed> {
         libc::AF_INET6 => Ok(Family::V6),
         _ => Err(Malformed),
     }
-}
-
-/// `include/net/tcp_states.h`; `TCP_NEW_SYN_RECV` is a request, `TCP_BOUND_INACTIVE` is reported as closed.
-const fn state(raw: u8) -> Result<State, Malformed> {
-    Ok(match raw {
-        1 => State::Established,
-        2 => State::SynSent,
-        3 | 12 => State::SynReceived,
-        4 => State::FinWait1,
-        5 => State::FinWait2,
-        6 => State::TimeWait,
-        7 | 13 => State::Closed,
-        8 => State::CloseWait,
-        9 => State::LastAck,
-        10 => State::Listen,
-        11 => State::Closing,
-        _ => return Err(Malformed),
-    })
 }
 
 const fn timer_kind(raw: u8) -> TimerKind {

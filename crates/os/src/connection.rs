@@ -1,0 +1,63 @@
+//! What the kernel knows of a connection that this process holds: its state, and what the peer has not acknowledged.
+//!
+//! One system call each, no search through other sockets. The calls that end a connection differently from a plain
+//! close are here too.
+
+use crate::sys;
+use lastack_model::state::State;
+use rustix::fd::AsFd;
+use std::io;
+use std::time::Duration;
+
+/// What `TCP_INFO` says of a connection.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Info {
+    /// Its state. `CLOSED` also once `TIME_WAIT` has begun: the kernel keeps that apart from the socket.
+    pub state: State,
+    /// The smoothed round-trip time; zero when none was measured.
+    pub round_trip: Duration,
+}
+
+/// Asks the kernel about a connection (`tcp_get_info`).
+pub fn info(socket: &impl AsFd) -> io::Result<Info> {
+    let mut bytes = [0; ROUND_TRIP_AT + 4];
+    sys::tcp_info(socket, &mut bytes)?;
+    let unknown = || io::Error::other(format!("no state has the number {}", bytes[0]));
+    let state = state(bytes[0]).ok_or_else(unknown)?;
+    let [.., a, b, c, d] = bytes;
+    let round_trip = Duration::from_micros(u32::from_ne_bytes([a, b, c, d]).into());
+    Ok(Info { state, round_trip })
+}
+
+/// How many sequence numbers were sent or wait to be sent and are not acknowledged (`SIOCOUTQ`: `write_seq - snd_una`).
+/// A FIN counts as one.
+pub fn unacknowledged(socket: &impl AsFd) -> io::Result<u32> {
+    sys::unacknowledged(socket)
+}
+
+/// From now on closing the descriptor resets the connection (`SO_LINGER` of 0 s; `tcp_close`, `tcp_disconnect`).
+pub fn reset_on_close(socket: &impl AsFd) -> io::Result<()> {
+    sys::set_linger(socket, true, 0)
+}
+
+/// The state that the kernel gives this number (`include/net/tcp_states.h`). `TCP_NEW_SYN_RECV` is a request,
+/// `TCP_BOUND_INACTIVE` is reported as closed.
+pub(crate) const fn state(number: u8) -> Option<State> {
+    Some(match number {
+        1 => State::Established,
+        2 => State::SynSent,
+        3 | 12 => State::SynReceived,
+        4 => State::FinWait1,
+        5 => State::FinWait2,
+        6 => State::TimeWait,
+        7 | 13 => State::Closed,
+        8 => State::CloseWait,
+        9 => State::LastAck,
+        10 => State::Listen,
+        11 => State::Closing,
+        _ => return None,
+    })
+}
+
+/// Where `struct tcp_info` has its round-trip time, in microseconds (`include/uapi/linux/tcp.h`).
+const ROUND_TRIP_AT: usize = 68;
