@@ -1,0 +1,268 @@
+//! The closing of one connection as a plan without I/O: it says what to do next, and is told what came of it.
+//!
+//! 1. With [`Order::RemoteFirst`], whatever arrives is thrown away until the peer's FIN, for a while.
+//! 2. This side's FIN.
+//! 3. Whatever arrives is thrown away until the peer's FIN. Without that a late octet would make the kernel answer with
+//!    a reset, which destroys what the peer has not read yet (RFC 2525 §2.17).
+//! 4. The acknowledgement of this side's FIN, which comes last where the peer closed first.
+//!
+//! Drivers do as [`Plan::want`] says and call the `handle_*` method that fits; each takes what the kernel says at that
+//! moment, a [`Seen`].
+
+use super::policy::{AtDeadline, ClosePolicy, Order};
+use super::report::{CloseReport, FirstFin, Outcome, TimeWait};
+use lastack_model::state::State;
+use std::time::{Duration, Instant};
+
+/// A connection being closed.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    policy: ClosePolicy,
+    began: Instant,
+    phase: Phase,
+    /// When an octet was received or acknowledged for the last time.
+    last_sign: Instant,
+    /// When the driver looked for the last time.
+    looked: Instant,
+    unacked: Option<u32>,
+    fin_sent: bool,
+    discarded: u64,
+    first_fin: FirstFin,
+    /// How long until the next look for an acknowledgement.
+    pause: Duration,
+}
+
+/// What the kernel says of the connection at a moment.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Seen {
+    /// The moment.
+    pub now: Instant,
+    /// Its state, where the system tells.
+    pub state: Option<State>,
+    /// Sequence numbers sent and not acknowledged, where the system tells; a FIN counts as one.
+    pub unacked: Option<u32>,
+}
+
+/// What is to be done next.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Want {
+    /// Send the FIN (`shutdown` for writing), then [`Plan::handle_shutdown`].
+    Shutdown,
+    /// Read when there is something to read: [`Plan::handle_octets`], [`Plan::handle_end`] or [`Plan::handle_reset`]. If
+    /// there is nothing until this moment: [`Plan::handle_timeout`].
+    Read(Instant),
+    /// Wait until this moment, then [`Plan::handle_timeout`].
+    Pause(Instant),
+    /// Close the descriptor in this way. It is over.
+    Finish(Finish),
+}
+
+/// How the descriptor is closed at last.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Finish {
+    /// Plainly: nothing is lost by it any more, or the kernel is to go on alone.
+    Close,
+    /// With a reset.
+    Reset,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Phase {
+    /// The peer may close first, until then.
+    RemoteFirst(Instant),
+    /// The FIN is to be sent.
+    Shutdown,
+    /// The peer's FIN is awaited.
+    Drain,
+    /// Both FINs are sent; the acknowledgement of ours is awaited.
+    LastAck,
+    Over(Outcome),
+}
+
+impl Plan {
+    /// Begins at this moment.
+    pub fn new(policy: ClosePolicy, now: Instant) -> Self {
+        let phase = match policy.order {
+            Order::LocalFirst => Phase::Shutdown,
+            Order::RemoteFirst { wait } => Phase::RemoteFirst(now + wait),
+        };
+        Self {
+            policy,
+            began: now,
+            phase,
+            last_sign: now,
+            looked: now,
+            unacked: None,
+            fin_sent: false,
+            discarded: 0,
+            first_fin: FirstFin::Neither,
+            pause: FIRST_PAUSE,
+        }
+    }
+
+    /// What is to be done next.
+    pub fn want(&self) -> Want {
+        match self.phase {
+            Phase::RemoteFirst(until) => Want::Read(until.min(self.limit())),
+            Phase::Shutdown => Want::Shutdown,
+            Phase::Drain => Want::Read(self.limit()),
+            Phase::LastAck => Want::Pause(self.limit().min(self.looked + self.pause)),
+            Phase::Over(outcome) => Want::Finish(self.finish(outcome)),
+        }
+    }
+
+    /// The FIN was sent.
+    pub fn handle_shutdown(&mut self, before: Option<State>, seen: Seen) {
+        let peer_closed = self.first_fin == FirstFin::Remote || before == Some(State::CloseWait);
+        self.first_fin = if peer_closed { FirstFin::Remote } else { FirstFin::Local };
+        self.fin_sent = true;
+        self.phase = Phase::Drain;
+        self.unacked = None;
+        self.look(seen);
+    }
+
+    /// So many octets were read and thrown away.
+    pub fn handle_octets(&mut self, octets: u64, seen: Seen) {
+        self.discarded = self.discarded.saturating_add(octets);
+        self.last_sign = seen.now;
+        self.look(seen);
+        if self.discarded > self.policy.discard_limit {
+            self.phase = Phase::Over(Outcome::DiscardLimit);
+        }
+        self.give_up_if_due(seen.now);
+    }
+
+    /// The end of the stream was read: the peer's FIN is here.
+    pub fn handle_end(&mut self, seen: Seen) {
+        self.last_sign = seen.now;
+        match self.phase {
+            Phase::RemoteFirst(_) | Phase::Shutdown => {
+                self.first_fin = FirstFin::Remote;
+                self.phase = Phase::Shutdown;
+                self.look(seen);
+            }
+            Phase::Drain => {
+                if self.first_fin == FirstFin::Local {
+                    self.first_fin = self.who_was_first(seen);
+                }
+                self.phase = Phase::LastAck;
+                self.look(seen);
+                self.finish_if_acknowledged();
+            }
+            Phase::LastAck | Phase::Over(_) => {}
+        }
+    }
+
+    /// The connection was reset, or given up by the kernel.
+    pub fn handle_reset(&mut self, seen: Seen) {
+        self.look(seen);
+        self.phase = Phase::Over(Outcome::PeerReset);
+    }
+
+    /// The moment has come that [`Plan::want`] named, or the driver looks in between.
+    pub fn handle_timeout(&mut self, seen: Seen) {
+        self.look(seen);
+        match self.phase {
+            Phase::RemoteFirst(until) if until <= seen.now => self.phase = Phase::Shutdown,
+            Phase::LastAck => {
+                self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+                self.finish_if_acknowledged();
+            }
+            Phase::RemoteFirst(_) | Phase::Shutdown | Phase::Drain | Phase::Over(_) => {}
+        }
+        self.give_up_if_due(seen.now);
+    }
+
+    /// How it went; `None` before it is over.
+    pub fn report(&self, now: Instant) -> Option<CloseReport> {
+        let Phase::Over(outcome) = self.phase else { return None };
+        Some(CloseReport {
+            outcome,
+            unacked: self.unacked.map(|numbers| self.octets(numbers)),
+            discarded: self.discarded,
+            first_fin: self.first_fin,
+            time_wait: self.time_wait(outcome),
+            elapsed: now.saturating_duration_since(self.began),
+        })
+    }
+
+    /// Whether our FIN was acknowledged before the peer's came decides between `FIN_WAIT_2` and `CLOSING`.
+    fn who_was_first(&self, seen: Seen) -> FirstFin {
+        match (self.unacked, seen.unacked, seen.state) {
+            (Some(0), ..) => FirstFin::Local,
+            (_, Some(1..), _) | (.., Some(State::Closing)) => FirstFin::Both,
+            _ => FirstFin::LocalOrBoth,
+        }
+    }
+
+    fn look(&mut self, seen: Seen) {
+        self.looked = seen.now;
+        if self.unacked.is_some() && seen.unacked < self.unacked {
+            self.last_sign = seen.now;
+        }
+        self.unacked = seen.unacked.or(self.unacked);
+    }
+
+    fn finish_if_acknowledged(&mut self) {
+        if matches!(self.unacked, Some(0) | None) {
+            self.phase = Phase::Over(Outcome::Orderly);
+        }
+    }
+
+    fn give_up_if_due(&mut self, now: Instant) {
+        if matches!(self.phase, Phase::Over(_)) || now < self.limit() {
+            return;
+        }
+        let acknowledged = self.unacked == Some(0) && self.phase != Phase::Shutdown;
+        self.phase = Phase::Over(match self.phase {
+            // Silence before our FIN is no reason to leave it out.
+            Phase::RemoteFirst(_) if now < self.began + self.policy.total => {
+                self.phase = Phase::Shutdown;
+                return;
+            }
+            _ if acknowledged => Outcome::Acknowledged,
+            _ => Outcome::TimedOut,
+        });
+    }
+
+    /// When patience ends.
+    fn limit(&self) -> Instant {
+        (self.began + self.policy.total).min(self.last_sign + self.policy.idle)
+    }
+
+    fn finish(&self, outcome: Outcome) -> Finish {
+        match (outcome, self.policy.at_deadline) {
+            (Outcome::Orderly | Outcome::PeerReset, _)
+            | (Outcome::Acknowledged | Outcome::TimedOut, AtDeadline::Orphan) => Finish::Close,
+            // What still comes would be answered by a reset anyway.
+            (Outcome::DiscardLimit, _) | (_, AtDeadline::Reset) => Finish::Reset,
+        }
+    }
+
+    fn time_wait(&self, outcome: Outcome) -> TimeWait {
+        match (outcome, self.first_fin) {
+            (Outcome::PeerReset | Outcome::DiscardLimit, _)
+            | (Outcome::Orderly, FirstFin::Neither) => TimeWait::Nobody,
+            (Outcome::Orderly, FirstFin::Local | FirstFin::LocalOrBoth) => TimeWait::Here,
+            (Outcome::Orderly, FirstFin::Both) => TimeWait::Both,
+            (Outcome::Orderly, FirstFin::Remote) => TimeWait::Peer,
+            (Outcome::Acknowledged | Outcome::TimedOut, _) => match self.policy.at_deadline {
+                AtDeadline::Reset => TimeWait::Nobody,
+                AtDeadline::Orphan => TimeWait::Open,
+            },
+        }
+    }
+
+    /// A FIN that is not acknowledged is no octet; where it was sent it is the last number.
+    fn octets(&self, numbers: u32) -> u64 {
+        let fin = u32::from(self.fin_sent && numbers > 0);
+        u64::from(numbers - fin)
+    }
+}
+
+/// An answer over a fast network comes within this time.
+const FIRST_PAUSE: Duration = Duration::from_micros(200);
+const LONGEST_PAUSE: Duration = Duration::from_millis(50);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,145 @@
+//! Each way a close can go, told to the plan event by event.
+
+use super::*;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+struct Story {
+    plan: Plan,
+    began: Instant,
+}
+
+impl Story {
+    fn of(policy: ClosePolicy) -> Self {
+        let began = Instant::now();
+        Self { plan: Plan::new(policy, began), began }
+    }
+
+    fn at(&self, seconds: u32, state: State, unacked: u32) -> Seen {
+        let now = self.began + SECOND * seconds;
+        Seen { now, state: Some(state), unacked: Some(unacked) }
+    }
+
+    fn shut_down(&mut self, before: State, seen: Seen) {
+        assert_eq!(self.plan.want(), Want::Shutdown);
+        self.plan.handle_shutdown(Some(before), seen);
+    }
+
+    fn over(&self, finish: Finish) -> CloseReport {
+        assert_eq!(self.plan.want(), Want::Finish(finish));
+        self.plan.report(self.began + SECOND * 60).expect("it is over")
+    }
+}
+
+#[test]
+fn this_side_first_and_then_the_peer() {
+    let mut story = Story::of(ClosePolicy::server());
+    story.shut_down(State::Established, story.at(0, State::FinWait1, 101));
+    story.plan.handle_octets(7, story.at(1, State::FinWait2, 0));
+    story.plan.handle_end(story.at(2, State::Closed, 0));
+    let report = story.over(Finish::Close);
+    assert_eq!((report.outcome, report.first_fin), (Outcome::Orderly, FirstFin::Local));
+    assert_eq!((report.time_wait, report.discarded), (TimeWait::Here, 7));
+    assert_eq!(report.unacked, Some(0));
+}
+
+#[test]
+fn the_peer_first_where_it_may() {
+    let mut story = Story::of(ClosePolicy::server().remote_first(SECOND));
+    assert_eq!(story.plan.want(), Want::Read(story.began + SECOND));
+    story.plan.handle_end(story.at(0, State::CloseWait, 0));
+    story.shut_down(State::CloseWait, story.at(0, State::LastAck, 1));
+    // The end of the stream can be read again and again.
+    story.plan.handle_end(story.at(0, State::LastAck, 1));
+    assert!(matches!(story.plan.want(), Want::Pause(_)));
+    story.plan.handle_timeout(story.at(1, State::Closed, 0));
+    let report = story.over(Finish::Close);
+    assert_eq!((report.first_fin, report.time_wait), (FirstFin::Remote, TimeWait::Peer));
+}
+
+#[test]
+fn a_peer_that_does_not_close_first_is_not_waited_for_longer_than_said() {
+    let mut story = Story::of(ClosePolicy::server().remote_first(SECOND));
+    story.plan.handle_timeout(story.at(1, State::Established, 0));
+    story.shut_down(State::Established, story.at(1, State::FinWait1, 1));
+    story.plan.handle_end(story.at(1, State::Closed, 0));
+    assert_eq!(story.over(Finish::Close).first_fin, FirstFin::LocalOrBoth);
+}
+
+#[test]
+fn silence_before_our_fin_does_not_leave_it_out() {
+    let policy = ClosePolicy::server().remote_first(SECOND * 20);
+    let mut story = Story::of(policy);
+    assert_eq!(story.plan.want(), Want::Read(story.began + policy.idle));
+    story.plan.handle_timeout(story.at(5, State::Established, 0));
+    story.shut_down(State::Established, story.at(5, State::FinWait1, 1));
+}
+
+#[test]
+fn fins_that_cross_are_told_apart() {
+    let mut story = Story::of(ClosePolicy::server());
+    story.shut_down(State::Established, story.at(0, State::FinWait1, 1));
+    story.plan.handle_end(story.at(0, State::Closing, 1));
+    story.plan.handle_timeout(story.at(1, State::Closed, 0));
+    let report = story.over(Finish::Close);
+    assert_eq!((report.first_fin, report.time_wait), (FirstFin::Both, TimeWait::Both));
+}
+
+#[test]
+fn a_peer_that_never_closes_is_left_at_the_deadline() {
+    let endings = [
+        (AtDeadline::Reset, Finish::Reset, TimeWait::Nobody),
+        (AtDeadline::Orphan, Finish::Close, TimeWait::Open),
+    ];
+    for (at_deadline, finish, time_wait) in endings {
+        let mut story = Story::of(ClosePolicy::server().at_deadline(at_deadline));
+        story.shut_down(State::Established, story.at(0, State::FinWait2, 0));
+        story.plan.handle_timeout(story.at(5, State::FinWait2, 0));
+        let report = story.over(finish);
+        assert_eq!((report.outcome, report.time_wait), (Outcome::Acknowledged, time_wait));
+    }
+}
+
+#[test]
+fn a_peer_that_trickles_is_left_when_the_total_is_up() {
+    let mut story = Story::of(ClosePolicy::server());
+    story.shut_down(State::Established, story.at(0, State::FinWait2, 0));
+    for second in 1..30 {
+        story.plan.handle_octets(1, story.at(second, State::FinWait2, 0));
+        assert!(matches!(story.plan.want(), Want::Read(_)), "second {second}");
+    }
+    story.plan.handle_octets(1, story.at(30, State::FinWait2, 0));
+    assert_eq!(story.over(Finish::Reset).outcome, Outcome::Acknowledged);
+}
+
+#[test]
+fn acknowledgements_are_signs_of_life_too() {
+    let mut story = Story::of(ClosePolicy::server());
+    story.shut_down(State::Established, story.at(0, State::FinWait1, 1001));
+    story.plan.handle_timeout(story.at(4, State::FinWait1, 501));
+    story.plan.handle_timeout(story.at(8, State::FinWait1, 501));
+    assert!(matches!(story.plan.want(), Want::Read(_)));
+    story.plan.handle_timeout(story.at(9, State::FinWait1, 501));
+    let report = story.over(Finish::Reset);
+    assert_eq!((report.outcome, report.unacked), (Outcome::TimedOut, Some(500)));
+    assert_eq!(report.delivered(), super::super::Delivered::No);
+}
+
+#[test]
+fn a_peer_that_floods_is_left_at_the_limit() {
+    let mut story = Story::of(ClosePolicy::server().discard_limit(1000));
+    story.shut_down(State::Established, story.at(0, State::FinWait2, 0));
+    story.plan.handle_octets(1000, story.at(0, State::FinWait2, 0));
+    story.plan.handle_octets(1, story.at(0, State::FinWait2, 0));
+    assert_eq!(story.over(Finish::Reset).outcome, Outcome::DiscardLimit);
+}
+
+#[test]
+fn a_reset_ends_it_and_says_what_was_not_acknowledged() {
+    let mut story = Story::of(ClosePolicy::server());
+    story.shut_down(State::Established, story.at(0, State::FinWait1, 11));
+    story.plan.handle_reset(story.at(0, State::Closed, 11));
+    let report = story.over(Finish::Close);
+    assert_eq!((report.outcome, report.unacked), (Outcome::PeerReset, Some(10)));
+    assert_eq!(report.time_wait, TimeWait::Nobody);
+}

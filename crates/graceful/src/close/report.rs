@@ -1,0 +1,124 @@
+//! How a close went, in words that promise no more than TCP can.
+
+use std::fmt;
+use std::time::Duration;
+
+/// How a close went.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[must_use = "the report is the only place that tells whether the peer got everything"]
+#[non_exhaustive]
+pub struct CloseReport {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Octets that the peer's kernel has not acknowledged; `None` where the system does not tell.
+    pub unacked: Option<u64>,
+    /// Octets that were received and thrown away.
+    pub discarded: u64,
+    /// Who sent the first FIN.
+    pub first_fin: FirstFin,
+    /// Who is left with `TIME_WAIT`.
+    pub time_wait: TimeWait,
+    /// How long it took.
+    pub elapsed: Duration,
+}
+
+/// How a close ended.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// Everything was acknowledged, and the peer's FIN arrived: both sides are done. If its FIN came after ours, its
+    /// program closed knowing that ours had, which is the most that TCP can say.
+    Orderly,
+    /// Everything was acknowledged by the peer's kernel, but its FIN did not come in time.
+    Acknowledged,
+    /// The peer reset the connection.
+    PeerReset,
+    /// Time was up, and the peer had not acknowledged everything.
+    TimedOut,
+    /// The peer went on sending beyond what is thrown away.
+    DiscardLimit,
+}
+
+/// What is known of the delivery of what was sent.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Delivered {
+    /// The peer's program closed after it could read everything.
+    Yes,
+    /// To the peer's kernel; whether its program has read it is its own secret.
+    ToKernel,
+    /// It cannot be told.
+    Unknown,
+    /// Some was not acknowledged.
+    No,
+}
+
+/// Who sent the first FIN.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum FirstFin {
+    /// This side.
+    Local,
+    /// The peer.
+    Remote,
+    /// Both at once: the FINs crossed.
+    Both,
+    /// This side, or both at once: the peer's FIN and the acknowledgement of ours were found together.
+    LocalOrBoth,
+    /// No FIN was sent.
+    Neither,
+}
+
+/// Who is left with `TIME_WAIT`.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum TimeWait {
+    /// This side, for the system's time (60 s on Linux).
+    Here,
+    /// The peer.
+    Peer,
+    /// Both sides.
+    Both,
+    /// Nobody: the connection was reset.
+    Nobody,
+    /// Undecided: this side, if the peer's FIN still comes before the kernel gives up.
+    Open,
+}
+
+impl Outcome {
+    /// Every outcome.
+    pub const ALL: [Self; 5] =
+        [Self::Orderly, Self::Acknowledged, Self::PeerReset, Self::TimedOut, Self::DiscardLimit];
+
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Orderly => "orderly",
+            Self::Acknowledged => "acknowledged, the peer has not closed",
+            Self::PeerReset => "reset by the peer",
+            Self::TimedOut => "timed out",
+            Self::DiscardLimit => "the peer sent more than is thrown away",
+        }
+    }
+}
+
+impl CloseReport {
+    /// What is known of the delivery of what was sent.
+    pub const fn delivered(&self) -> Delivered {
+        match (self.outcome, self.unacked, self.first_fin) {
+            (Outcome::Orderly, _, FirstFin::Local) => Delivered::Yes,
+            (Outcome::Orderly | Outcome::Acknowledged, ..) | (_, Some(0), _) => Delivered::ToKernel,
+            (_, None, _) => Delivered::Unknown,
+            (_, Some(_), _) => Delivered::No,
+        }
+    }
+}
+
+impl fmt::Display for CloseReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} after {:?}", self.outcome.words(), self.elapsed)?;
+        if let Some(unacked @ 1..) = self.unacked {
+            write!(f, ", {unacked} octets not acknowledged")?;
+        }
+        if self.discarded > 0 {
+            write!(f, ", {} octets thrown away", self.discarded)?;
+        }
+        Ok(())
+    }
+}
