@@ -2,6 +2,8 @@
 
 use lastack_lab::privilege::require_root;
 use lastack_lab::program::{self, Run, User};
+use lastack_model::script::cells as script_cells;
+use lastack_model::script::replay::{Dialect, Verdict, judge};
 use std::path::Path;
 use std::{env, fs};
 
@@ -87,4 +89,15 @@ fn what_is_no_cell_is_one_clear_error() {
     assert!(run.stderr.starts_with("lastack: there is no cell 'closing/fin'"), "{run:#?}");
     let run = cells(&["--state", "closed", "--new", "--model-only"]);
     assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""), "{run:#?}");
+}
+
+#[test]
+fn every_script_passes_under_the_profile_that_it_was_made_for() {
+    for dialect in [Dialect::LINUX, Dialect::RFC_9293, Dialect::FREE_BSD] {
+        for cell in script_cells::all() {
+            let text = cell.script(&dialect).expect("a script");
+            let verdict = judge(&text, &dialect);
+            assert_eq!(verdict, Ok(Verdict::Pass), "{cell} ({}):\n{text}", dialect.profile.name);
+        }
+    }
 }
