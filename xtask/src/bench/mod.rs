@@ -14,6 +14,12 @@ use crate::step::{self, Failure};
 use crate::workspace::Workspace;
 use std::path::PathBuf;
 
+/// `cargo xtask bench explore`: the explorer's own benchmark, which stands where `stateright` may be used.
+pub(crate) fn explore() -> Result<(), Failure> {
+    let arguments = ["bench", "--package", "lastack-lab", "--bench", "explore"];
+    step::run(step::cargo().args(arguments).current_dir(Workspace::read()?.root))
+}
+
 /// The programs of this workspace that a benchmark runs, optimised.
 struct Programs {
     lastack: PathBuf,

@@ -12,10 +12,10 @@ use crate::tcp::world::{Action, Calls, Closing, Setting, Side, Start, TimeWait};
 pub(super) const TABLE: Table = Table {
     name: "endings",
     question: "Which ways to end are there, and which are not?",
-    answer: "CLOSING comes of FINs that cross, and of nothing else. Who closes before it has heard that the other has \
-             closed ends in TIME_WAIT, on either side, unless one gives up, aborts, or does not wait for losses to \
-             be made good. LAST_ACK lasts until its FIN is acknowledged, refused or given up. A program that dies \
-             leaves the wait to its own side, and a reset leaves none.",
+    answer: "CLOSING comes of FINs that cross, and of nothing else. If both close before either hears of it, both end \
+             in TIME_WAIT; the exceptions are losses that outlast the other's wait, giving up, and an abort. LAST_ACK \
+             lasts until its FIN is acknowledged, refused or given up, and while it waits for that, so does the other \
+             end. A program that dies leaves the wait to its own side, and a reset leaves none.",
     scope: "At most 4 segments under way, one connection, no octets unless said otherwise. TIME_WAIT lasts until the \
             last ACK has arrived, unless it says otherwise.",
     columns: &["happens"],
@@ -41,15 +41,21 @@ pub(super) const TABLE: Table = Table {
         row("the FINs cross: an end is CLOSED without TIME_WAIT", &[Never], |threads| {
             unwaited(CROSSING, threads)
         }),
-        row("the same, losses outlast the wait", &[After(8)], |threads| {
-            unwaited(Setting { time_wait: TimeWait::Drained, ..CROSSING }, threads)
-        }),
-        row("the same, retransmission is given up", &[After(1)], |threads| {
-            unwaited(Setting { gives_up: true, ..CROSSING }, threads)
-        }),
-        row("the same, a program aborts", &[After(1)], |threads| {
-            unwaited(Setting { aborts: true, ..CROSSING }, threads)
-        }),
+        row(
+            "the FINs cross: an end is CLOSED without TIME_WAIT, as losses outlast the wait",
+            &[After(8)],
+            |threads| unwaited(Setting { time_wait: TimeWait::Drained, ..CROSSING }, threads),
+        ),
+        row(
+            "the FINs cross: an end is CLOSED without TIME_WAIT, as retransmission is given up",
+            &[After(1)],
+            |threads| unwaited(Setting { gives_up: true, ..CROSSING }, threads),
+        ),
+        row(
+            "the FINs cross: an end is CLOSED without TIME_WAIT, as a program aborts",
+            &[After(1)],
+            |threads| unwaited(Setting { aborts: true, ..CROSSING }, threads),
+        ),
         row("an ACK ends LAST_ACK, and the other end is not in TIME_WAIT", &[Never], |threads| {
             last_ack(KEPT, threads, |taken, side, event| {
                 let other = side_of(taken.before.states(), side.other());

@@ -109,7 +109,7 @@ impl Story {
     /// The story, to be drawn.
     pub fn into_ladder(self, table: &Table, row: usize) -> Ladder {
         Ladder {
-            name: format!("{}-{}", table.name, row + 1),
+            name: format!("{}-row-{}", table.name, row + 1),
             title: table.rows.get(row).map_or_else(String::new, |row| sentence(row.setting)),
             ends: ["A", "B"].map(Into::into),
             view: View::Both,

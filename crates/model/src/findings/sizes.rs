@@ -9,8 +9,7 @@ pub(super) const TABLE: Table = Table {
     question: "How many states can two ends and the segments between them be in?",
     answer: "Few enough to visit every one of them: what is said below is not sampled.",
     scope: "Both sides close when they like, in any order; segments are lost, doubled and overtaken as far as the \
-            network has room; each retransmits when it likes. States that differ in what neither end can ever tell \
-            apart count once.",
+            network has room; each retransmits when it likes. A state is both ends and what is under way, in no order.",
     columns: &[],
     rows: &[
         of("at most 2 segments under way", (527, 1948), |threads| {

@@ -10,59 +10,79 @@ use crate::tcp::world::{Closing, Setting, Side};
 pub(super) const TABLE: Table = Table {
     name: "vanishing",
     question: "When the peer vanishes, what stays for ever?",
-    answer: "Without an end of retransmission, every connection that was closed. With it, FIN_WAIT_2 alone: the one \
-             state in which an end owes nothing and waits for ever. With a limit on FIN_WAIT_2, nothing, unless a \
-             program waits without closing: that takes keepalive. A peer that reboots answers with resets, and a \
-             link that comes back lets every retransmission through; neither helps in FIN_WAIT_2.",
-    scope: "At most 4 segments under way, no octets, no aborts. B's host goes at any time. Unless it says otherwise, \
-            programs close both directions in the end. A state is stuck when there is no way on by which both ends become CLOSED; a host that is gone counts as that.",
+    answer: "If retransmission is never given up, whatever A has not yet seen acknowledged. If it is, FIN_WAIT_2 alone: the \
+             one state in which an end owes nothing and waits for ever. With a limit on FIN_WAIT_2, nothing, unless a \
+             program reads on or never closes first: then keepalive is what is missing. A peer that reboots answers \
+             with resets, and a link that comes back lets every retransmission through, but in FIN_WAIT_2 nothing is \
+             sent that they could answer.",
+    scope: "At most 4 segments under way, no octets, no aborts. B's host goes at any time, the link is cut at any time \
+            and any number of times. Programs close both directions, unless it says that one reads on. A state is \
+            stuck when there is no way on by which both ends become CLOSED; a host that is gone counts as that.",
     columns: &[
         "stuck states",
         "of them with an end in FIN_WAIT_2",
         "of them with an end in ESTABLISHED",
     ],
     rows: &[
-        row("B goes, A retransmits for ever", &[Count(380), Count(35), Count(5)], |threads| {
-            stuck(GOES, threads)
-        }),
-        row("retransmission is given up", &[Count(50), Count(50), Count(0)], |threads| {
-            stuck(given_up(GOES), threads)
-        }),
-        row("and FIN_WAIT_2 has a limit", &[Count(0), Count(0), Count(0)], |threads| {
-            stuck(limited(given_up(GOES)), threads)
-        }),
         row(
-            "the same, but programs go on reading after the end they send",
+            "B's host goes, A retransmits for ever",
+            &[Count(380), Count(35), Count(5)],
+            |threads| stuck(GOES, threads),
+        ),
+        row(
+            "B's host goes, retransmission is given up",
+            &[Count(50), Count(50), Count(0)],
+            |threads| stuck(given_up(GOES), threads),
+        ),
+        row(
+            "B's host goes, given up, FIN_WAIT_2 has a limit",
+            &[Count(0), Count(0), Count(0)],
+            |threads| stuck(limited(given_up(GOES)), threads),
+        ),
+        row(
+            "B's host goes, both limits, but A's program reads on",
             &[Count(50), Count(50), Count(0)],
             |threads| {
                 stuck(Setting { closing: Closing::HalfClose, ..limited(given_up(GOES)) }, threads)
             },
         ),
         row(
-            "the same as the third, but A never closes first",
+            "B's host goes, both limits, A never closes first",
             &[Count(2), Count(0), Count(2)],
             |threads| stuck(patient(limited(given_up(GOES))), threads),
         ),
-        row("the same, with keepalive", &[Count(0), Count(0), Count(0)], |threads| {
-            stuck(Setting { keeps_alive: true, ..patient(limited(given_up(GOES))) }, threads)
-        }),
-        row("B may reboot, A retransmits for ever", &[Count(30), Count(30), Count(0)], |threads| {
-            stuck(REBOOTS, threads)
-        }),
-        row("B may reboot, FIN_WAIT_2 has a limit", &[Count(0), Count(0), Count(0)], |threads| {
-            stuck(limited(REBOOTS), threads)
-        }),
         row(
-            "the link may be cut and restored, both retransmit for ever",
+            "B's host goes, both limits, A never closes first, keepalive",
+            &[Count(0), Count(0), Count(0)],
+            |threads| {
+                stuck(Setting { keeps_alive: true, ..patient(limited(given_up(GOES))) }, threads)
+            },
+        ),
+        row(
+            "B's host goes and may reboot, A retransmits for ever",
+            &[Count(30), Count(30), Count(0)],
+            |threads| stuck(REBOOTS, threads),
+        ),
+        row(
+            "B's host goes and may reboot, FIN_WAIT_2 has a limit",
+            &[Count(0), Count(0), Count(0)],
+            |threads| stuck(limited(REBOOTS), threads),
+        ),
+        row(
+            "the link is cut and restored, both retransmit for ever",
             &[Count(0), Count(0), Count(0)],
             |threads| stuck(CUT, threads),
         ),
-        row("the same, retransmission is given up", &[Count(32), Count(32), Count(0)], |threads| {
-            stuck(given_up(CUT), threads)
-        }),
-        row("and FIN_WAIT_2 has a limit", &[Count(0), Count(0), Count(0)], |threads| {
-            stuck(limited(given_up(CUT)), threads)
-        }),
+        row(
+            "the link is cut and restored, retransmission is given up",
+            &[Count(32), Count(32), Count(0)],
+            |threads| stuck(given_up(CUT), threads),
+        ),
+        row(
+            "the link is cut and restored, given up, FIN_WAIT_2 has a limit",
+            &[Count(0), Count(0), Count(0)],
+            |threads| stuck(limited(given_up(CUT)), threads),
+        ),
     ],
 };
 
