@@ -2,7 +2,9 @@
 //! transcripts; here are the claims by name, and the program around them. No privilege is needed.
 
 use lastack_lab::program::{Run, lastack};
-use lastack_model::findings::{self, Found, Value};
+use lastack_model::findings::{self, Cost, Found, Row, Value};
+use std::fs;
+use std::path::Path;
 
 /// The row whose setting begins so.
 fn searched(table: &str, setting: &str) -> Found {
@@ -83,6 +85,40 @@ fn when_fins_cross_nobody_is_closed_without_time_wait_but_for_losses_giving_up_a
         let found = (row.search)(2);
         assert!(row.holds(&found) && found.story.is_some(), "{}", row.setting);
     }
+}
+
+#[test]
+fn a_program_that_dies_leaves_the_wait_to_its_own_side() {
+    assert_eq!(values("endings", "B's program dies first: A is in TIME_WAIT"), [Value::Never]);
+    assert_eq!(values("endings", "B's program dies first: B is in TIME_WAIT"), [Value::After(4)]);
+}
+
+#[test]
+fn what_the_book_says_of_the_large_searches_is_what_they_are_compared_with() {
+    let page = |name| {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(name);
+        let text = fs::read_to_string(file).expect("a page");
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let rows = |name| findings::find(name).expect("a table").rows.iter();
+    let is_large = |row: &&Row| row.cost == Cost::Large;
+    let sizes: Vec<_> = rows("sizes").filter(is_large).map(|row| row.size).collect();
+    assert_eq!(sizes, [Some((12_468_832, 122_819_182))]);
+    assert!(page("every-state.md").contains("12,468,832 states and 122,819,182 transitions"));
+    let waits: Vec<_> =
+        rows("time-wait").filter(is_large).map(|row| (row.setting, row.expected)).collect();
+    assert_eq!(
+        waits,
+        [
+            ("L = 3, a FIN starts the wait anew, 9 ticks", &[Value::After(23)][..]),
+            ("L = 3, a FIN starts the wait anew, 10 ticks", &[Value::Never]),
+            ("L = 3, any ACK does, 6 ticks", &[Value::After(18)]),
+            ("L = 3, any ACK does, 7 ticks", &[Value::Never]),
+            ("L = 1, resets end TIME_WAIT, 4 ticks, initial numbers rise", &[Value::Never]),
+        ]
+    );
+    let told = "9 ticks are not enough and 10 are where only a FIN starts the wait anew, 6 and 7 where any";
+    assert!(page("how-long-must-time-wait-be.md").contains(told));
 }
 
 #[test]

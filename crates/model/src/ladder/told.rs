@@ -57,17 +57,11 @@ impl<'a, const N: usize> Teller<'a, N> {
 
     fn tell(&mut self, before: &World<N>, action: Action, after: &World<N>) {
         match action {
-            Action::Open(side) => self.call(before, after, side, Call::Connect),
-            Action::Listen(side) => self.call(before, after, side, Call::Listen),
-            Action::Send(side) => self.call(before, after, side, Call::Write(1)),
-            Action::Close(side) => {
-                let call = match self.setting.closing {
-                    Closing::HalfClose => Call::Shutdown,
-                    Closing::FullClose => Call::Close,
-                };
-                self.call(before, after, side, call);
-            }
-            Action::Abort(side) => self.call(before, after, side, Call::Abort),
+            Action::Open(side)
+            | Action::Listen(side)
+            | Action::Send(side)
+            | Action::Close(side)
+            | Action::Abort(side) => self.call(before, action, after, side),
             Action::Timeout(side, timer) => self.timeout(before, after, side, timer),
             Action::Vanish(side) => self.push(What::Gone(side), after),
             Action::Reboot(side) => self.push(What::Back(side), after),
@@ -91,20 +85,18 @@ impl<'a, const N: usize> Teller<'a, N> {
         self.drop_what_is_gone(after);
     }
 
-    fn call(&mut self, before: &World<N>, after: &World<N>, side: Side, call: Call) {
+    fn call(&mut self, before: &World<N>, action: Action, after: &World<N>, side: Side) {
         let end = &before.ends[index(side)];
         let mut tcb = end.tcb;
-        let effects = match call {
-            Call::Connect => tcb.open(self.setting.iss_after_open(end)),
-            Call::Listen => tcb.listen(),
-            Call::Write(octets) => tcb.send(octets),
-            Call::Shutdown | Call::ShutdownBoth => tcb.shutdown(),
-            Call::Close | Call::Die | Call::Exit => tcb.close(&self.setting.profile),
-            Call::Abort | Call::CloseListener | Call::Destroy | Call::Disconnect => tcb.abort(),
-            // An explorer's programs neither read nor set options.
-            Call::Read | Call::Accept | Call::KeepAlive | Call::UserTimeout | Call::NoFinWait2 => {
-                Effects::default()
-            }
+        let closes = self.setting.closing;
+        let (call, effects) = match action {
+            Action::Open(_) => (Call::Connect, tcb.open(self.setting.iss_after_open(end))),
+            Action::Listen(_) => (Call::Listen, tcb.listen()),
+            Action::Send(_) => (Call::Write(1), tcb.send(1)),
+            Action::Close(_) if closes == Closing::HalfClose => (Call::Shutdown, tcb.shutdown()),
+            Action::Close(_) => (Call::Close, tcb.close(&self.setting.profile)),
+            Action::Abort(_) => (Call::Abort, tcb.abort()),
+            _ => return,
         };
         self.push(What::Call(side, call), after);
         self.follow(before, after, side, &effects, Make::Original);

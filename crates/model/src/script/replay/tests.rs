@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::script::cells::{self, Cell};
-use crate::tcp::switch::Switch;
 
 use proptest::prelude::*;
 
