@@ -131,7 +131,7 @@ fn every_switch_is_noticed() {
     let mut texts: Vec<String> = SCRIPTS.iter().map(|(_, text)| (*text).to_owned()).collect();
     texts.extend(where_systems_differ());
     let cells: Vec<Cell> = cells::all().collect();
-    let as_it_is = in_the_cells(&cells, &LINUX);
+    let parts: Vec<_> = cells.chunks(64).map(|part| (part, in_the_cells(part, &LINUX))).collect();
     for switch in &SWITCHES {
         let noticed = texts.iter().any(|text| {
             [LINUX, RFC, FREE_BSD].into_iter().any(|dialect| {
@@ -142,15 +142,12 @@ fn every_switch_is_noticed() {
             })
         });
         let turned = LINUX.with((switch.turned)(LINUX.profile));
-        assert!(
-            noticed || in_the_cells(&cells, &turned) != as_it_is,
-            "{} can be turned without notice",
-            switch.name
-        );
+        let differs = || parts.iter().any(|(part, seen)| in_the_cells(part, &turned) != *seen);
+        assert!(noticed || differs(), "{} can be turned without notice", switch.name);
     }
 }
 
-/// What is observed in every cell.
+/// What is observed in these cells.
 fn in_the_cells(cells: &[Cell], dialect: &Dialect) -> Vec<Observed> {
     let predictions = cells::predict(cells, dialect).expect("a way to every state");
     predictions.into_iter().map(|prediction| prediction.observed).collect()
