@@ -88,7 +88,7 @@ impl Player {
                 self.witness.saw(What::Sent(Flight { segment: named, ..flight }));
                 Ok(())
             }
-            _ if expected.cause == Cause::Timer && self.ends[at].repeats(&named) => Ok(()),
+            _ if expected.may_be_timed(from) && self.ends[at].repeats(&named) => Ok(()),
             wanted => {
                 let flight = Flight {
                     id: u32::MAX,

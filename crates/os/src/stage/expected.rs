@@ -1,11 +1,11 @@
 //! What the model says a step leads to, and how much of it was seen of the kernel.
 
 use crate::Error;
-use lastack_model::ladder::Flight;
+use lastack_model::ladder::{Flight, Side};
 use lastack_model::state::State;
 use lastack_model::tcp::segment::Segment;
 use lastack_model::tcp::tcb::{Report, Timer};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Why a story ends before its end.
 pub(super) enum Stop {
@@ -26,6 +26,8 @@ pub(super) struct Expected {
     pub(super) states: [Option<State>; 2],
     /// Whether what comes now may come from a timer.
     pub(super) cause: Cause,
+    /// When it came to be expected.
+    pub(super) since: Instant,
     /// Whether a minute passes, so that any `TIME_WAIT` may be over.
     pub(super) minute: bool,
     pub(super) patience: Duration,
@@ -34,8 +36,8 @@ pub(super) struct Expected {
 /// Why the kernel does something.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Cause {
-    /// A call or a segment: what is sent again is an answer, and not passed over.
-    Step,
+    /// A call or a segment at this end, just now: what that sends again is an answer, and not passed over.
+    Step(Side),
     /// Time.
     Timer,
 }
@@ -50,6 +52,11 @@ impl Expected {
     pub(super) fn is_state(&self, is: Option<State>, wanted: Option<State>) -> bool {
         let over = (is, wanted) == (Some(State::Closed), Some(State::TimeWait));
         is == wanted || self.minute && over
+    }
+
+    /// Whether what this end sends now may come from a timer, one that ran out while the machine was busy included.
+    pub(super) fn may_be_timed(&self, from: Side) -> bool {
+        self.cause != Cause::Step(from) || self.since.elapsed() > AT_ONCE
     }
 
     /// How long to wait before looking again, for what shows by no segment and no timer.
@@ -98,6 +105,8 @@ pub(super) const fn longest(timer: Timer) -> Duration {
 
 /// What a call or a segment leads to comes at once, on a machine that is not too busy; acknowledgements may wait.
 pub(super) const PATIENCE: Duration = Duration::from_secs(3);
+/// Half of the shortest retransmission timeout (`TCP_RTO_MIN`).
+const AT_ONCE: Duration = Duration::from_millis(100);
 /// `TCP_DELACK_MAX`, and a little.
 pub(super) const DELAYED: Duration = Duration::from_millis(250);
 const GLANCE: Duration = Duration::from_millis(20);

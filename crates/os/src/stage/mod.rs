@@ -15,6 +15,7 @@ mod host;
 mod numbers;
 mod player;
 mod program;
+mod turn;
 mod witness;
 
 use crate::{Error, Result};

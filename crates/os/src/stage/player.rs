@@ -3,6 +3,7 @@
 use super::end::End;
 use super::expected::{Cause, Expected, PATIENCE, Stop, longest};
 use super::host::{FinTimeout, Host};
+use super::turn::Turn;
 use super::witness::Witness;
 use super::{Difference, Played};
 use crate::{Error, Result};
@@ -20,7 +21,8 @@ pub(super) fn play(scenario: &Scenario, start: Start, steps: &[Step]) -> Result<
     let waits = |step: &Step| matches!(step, Step::Timeout(_, Timer::FinWait2));
     let stage = Stage::new(scenario.profile, start, WINDOW);
     let fin_timeout = if steps.iter().any(waits) { FinTimeout::Short } else { FinTimeout::Usual };
-    let mut player = Player::new(stage, fin_timeout)?;
+    let turn = Turn::wait();
+    let mut player = Player::new(stage, turn, fin_timeout)?;
     if start == Start::Connected {
         player.connect()?;
     }
@@ -45,6 +47,7 @@ pub(super) fn play(scenario: &Scenario, start: Start, steps: &[Step]) -> Result<
 
 pub(super) struct Player {
     pub(super) stage: Stage,
+    turn: Option<Turn>,
     pub(super) fin_timeout: FinTimeout,
     pub(super) ends: [End; 2],
     pub(super) under_way: Vec<(u32, Vec<u8>)>,
@@ -52,14 +55,14 @@ pub(super) struct Player {
 }
 
 impl Player {
-    fn new(stage: Stage, fin_timeout: FinTimeout) -> Result<Self> {
+    fn new(stage: Stage, turn: Turn, fin_timeout: FinTimeout) -> Result<Self> {
         let end = |side| {
             let host = Host::new(side, fin_timeout)?;
             Ok::<_, Error>(End::of(host))
         };
         let ends = [end(Side::A)?, end(Side::B)?];
         let witness = Witness::new(stage.start());
-        Ok(Self { stage, fin_timeout, ends, under_way: Vec::new(), witness })
+        Ok(Self { stage, turn: Some(turn), fin_timeout, ends, under_way: Vec::new(), witness })
     }
 
     /// The connection that a story begins with, of which nothing is told.
@@ -139,7 +142,8 @@ impl Player {
         let is_here = to.is_some_and(|to| self.stage.is_here(to));
         let before = self.stage.events().len();
         self.stage.deliver_id(id);
-        let expected = self.expected(before, Cause::Step, PATIENCE);
+        let cause = to.map_or(Cause::Timer, Cause::Step);
+        let expected = self.expected(before, cause, PATIENCE);
         if let (Some(packet), Some(to), true) = (packet, to, is_here) {
             self.ends[index(to)].host.tun.send(&packet)?;
         }
@@ -158,7 +162,7 @@ impl Player {
         if let Some((id, packet)) = copy.zip(found.map(|(_, packet)| packet.clone())) {
             self.under_way.push((id, packet));
         }
-        let expected = self.expected(before, Cause::Step, PATIENCE);
+        let expected = self.expected(before, Cause::Timer, PATIENCE);
         self.compare(expected)
     }
 
@@ -170,7 +174,11 @@ impl Player {
     ) -> Result<(), Stop> {
         let before = self.stage.events().len();
         self.stage.play(step);
-        let expected = self.expected(before, Cause::Step, PATIENCE);
+        let cause = match step {
+            Step::Call(side, _) => Cause::Step(side),
+            _ => Cause::Timer,
+        };
+        let expected = self.expected(before, cause, PATIENCE);
         act(&mut self.ends)?;
         self.compare(expected)
     }
@@ -180,6 +188,8 @@ impl Player {
         let before = self.stage.events().len();
         self.stage.play(step);
         let expected = self.expected(before, Cause::Timer, patience);
+        // What comes after it is little, and would come late if it had to wait again.
+        self.turn = None;
         self.compare(expected)
     }
 
@@ -205,6 +215,7 @@ impl Player {
             told: [Vec::new(), Vec::new()],
             states: [None, None],
             cause,
+            since: Instant::now(),
             minute: patience == longest(Timer::TimeWait),
             patience,
         };

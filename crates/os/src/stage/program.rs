@@ -11,6 +11,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 use rustix::net::{self, AddressFamily, RecvFlags, SendFlags, Shutdown, SocketFlags, SocketType};
+use std::io::Read as _;
 use std::process::{Command, Stdio};
 use std::sync::{PoisonError, RwLock};
 
@@ -169,12 +170,18 @@ impl Program {
         let of_process = |cause| Error::new("run", "sh, which holds a connection", cause);
         let alone = SPAWNING.write().unwrap_or_else(PoisonError::into_inner);
         let mut process = Command::new("sh")
-            .args(["-c", "read line"])
+            .args(["-c", "echo >&2; read line"])
             .stdin(Stdio::piped())
             .stdout(socket)
-            .stderr(Stdio::null())
+            .stderr(Stdio::piped())
             .spawn()
             .map_err(of_process)?;
+        // Descriptors are closed at `exec` only after the parent goes on (`begin_new_exec`): a word from the process
+        // shows that it has none but its own.
+        let mut word = [0];
+        if let Some(mut said) = process.stderr.take() {
+            said.read_exact(&mut word).map_err(of_process)?;
+        }
         drop(alone);
         match ending {
             Ending::Killed => process.kill().map_err(of_process)?,
