@@ -3,6 +3,7 @@
 //! All at once, each in namespaces of its own: those that wait a `TIME_WAIT` out take a minute whatever is done.
 
 use lastack_lab::privilege::require_root;
+use lastack_lab::program;
 use lastack_model::draw::canvas::Strokes;
 use lastack_model::ladder::scenario::{OnKernel, SCENARIOS, Scenario};
 use lastack_model::ladder::text;
@@ -44,4 +45,18 @@ fn every_story_agrees_between_the_model_and_the_kernel() {
         stories.into_iter().filter_map(|story| story.join().expect("a story")).collect()
     });
     assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn the_program_says_which_stories_agree_and_which_a_kernel_cannot_play() {
+    require_root();
+    let asked = ["check", "stories", "reset-by-abort", "a-listener-connects-itself"];
+    let run = program::lastack(&asked);
+    assert_eq!((run.code, run.stderr.as_str()), (Some(3), ""), "{run:#?}");
+    let headline = "1 story on two ends of this machine's kernel: it agrees with the model.";
+    assert!(run.stdout.starts_with(headline), "{run:#?}");
+    assert!(run.stdout.contains("a-listener-connects-itself: cannot be played"), "{run:#?}");
+    let run = program::lastack(&["check", "stories", "no-such-story"]);
+    assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""), "{run:#?}");
+    assert!(run.stderr.contains("there is no story 'no-such-story'"), "{run:#?}");
 }

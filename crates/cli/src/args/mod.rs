@@ -11,7 +11,9 @@ mod tune;
 mod wait;
 mod why;
 
-pub use check::{Against, CellsArgs, CheckArgs, CheckVerb, ReplayArgs, System, TablesArgs};
+pub use check::{
+    Against, CellsArgs, CheckArgs, CheckVerb, ReplayArgs, StoriesArgs, System, TablesArgs,
+};
 pub use close::{CloseArgs, FilterArgs, YesArgs};
 pub use free::{ConsentArgs, FreeArgs, GuardArgs};
 pub use tune::{Os, TuneArgs};

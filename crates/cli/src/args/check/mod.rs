@@ -2,10 +2,12 @@
 
 mod cells;
 mod replay;
+mod stories;
 mod tables;
 
 pub use cells::{CellsArgs, System};
 pub use replay::{Against, ReplayArgs};
+pub use stories::StoriesArgs;
 pub use tables::TablesArgs;
 
 use clap::{Args, ColorChoice, Subcommand};
@@ -41,6 +43,14 @@ pub enum CheckVerb {
     /// that would explain it are named.
     #[command(after_help = cells::EXIT_CODES)]
     Cells(CellsArgs),
+    /// Play the stories of `lastack figure ladder` on two ends of this machine's kernel, beside the model.
+    ///
+    /// Each story gets two network namespaces of its own. Its calls are made on real sockets, its segments are held back,
+    /// lost, doubled or overtaken as it says, its timers are waited for. Compared with the model at every step: the
+    /// segments, the states of both ends, and what each program is told. As root; takes about a minute, which is how long
+    /// a TIME_WAIT lasts.
+    #[command(after_help = stories::EXIT_CODES)]
+    Stories(StoriesArgs),
     /// Search every state that two ends can be in, and compare what is found with what the book says.
     ///
     /// Each table is a question: whether every arc of the figure is taken, what stays for ever when a peer vanishes, what
@@ -57,6 +67,7 @@ impl CheckArgs {
             None => ColorChoice::Auto,
             Some(CheckVerb::Replay(args)) => args.output.color,
             Some(CheckVerb::Cells(args)) => args.color,
+            Some(CheckVerb::Stories(args)) => args.color,
             Some(CheckVerb::Tables(args)) => args.drawing.color,
         }
     }

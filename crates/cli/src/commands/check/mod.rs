@@ -2,6 +2,7 @@
 
 mod cells;
 mod replay;
+mod stories;
 mod tables;
 
 pub(super) use replay::read;
@@ -15,6 +16,7 @@ pub fn run(args: &CheckArgs) -> Result<Exit, Error> {
     match &args.what {
         Some(CheckVerb::Replay(args)) => replay::run(args),
         Some(CheckVerb::Cells(args)) => cells::run(args),
+        Some(CheckVerb::Stories(args)) => stories::run(args),
         Some(CheckVerb::Tables(args)) => tables::run(args),
         None => tables::run(&TablesArgs::default()),
     }

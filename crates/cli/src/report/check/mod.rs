@@ -3,4 +3,5 @@
 pub mod cells;
 pub mod lines;
 pub mod replay;
+pub mod stories;
 pub mod tables;
