@@ -22,4 +22,5 @@ pub mod segment;
 pub mod sockets;
 pub mod states;
 pub mod systemd;
+pub mod truncation;
 pub mod wire;

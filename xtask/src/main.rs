@@ -27,6 +27,7 @@ Usage: cargo xtask TASK
   layers          which crate may use which, where unsafe may stand, what the model may name
   article         every claim of docs/article.md has a verdict, and a test or an owner
   bench explore   how fast every state is found, beside stateright with the same transition function
+  bench close     how much of an answer arrives, by how the server closes (as root)
   bench free      how soon `lastack free` frees a port beside ss -K, fuser -k and others, and what dies (as root)
   bench wait      how soon `lastack wait` runs its command, and what waiting costs (as root)
   bench why       what `lastack why` costs beside ss, lsof and others, on crowds of sockets (as root)
@@ -53,6 +54,7 @@ fn dispatch(words: &[&str]) -> Result<ExitCode, Failure> {
         ["layers"] => layers::run()?,
         ["article"] => article::run()?,
         ["bench", "explore"] => bench::explore()?,
+        ["bench", "close"] => bench::close::run()?,
         ["bench", "free"] => bench::free::run()?,
         ["bench", "wait"] => bench::wait::run()?,
         ["bench", "why"] => bench::why::run()?,

@@ -3,6 +3,7 @@
 //! A benchmark builds its scene in a network namespace of its own, runs everything in turn and prints what it saw with
 //! the goal beside it. It never fails for being slow.
 
+pub(crate) mod close;
 mod crowd;
 pub(crate) mod free;
 mod race;

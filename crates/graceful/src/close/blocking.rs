@@ -1,13 +1,14 @@
 //! The closing plan on a socket of the standard library, in the calling thread. The socket's own blocking mode and time
 //! limits do not matter and are left alone.
 
-use super::plan::{Finish, Plan, Seen, Want};
+use super::plan::{Plan, after};
 use super::policy::ClosePolicy;
 use super::report::CloseReport;
+use super::step::{Step, advance, discard};
 use lastack_os::connection;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::net::{self, RecvFlags, SendFlags, Shutdown};
+use rustix::net::{self, SendFlags};
 use std::io;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
@@ -29,21 +30,15 @@ impl CloseOrderly for TcpStream {
     fn close_orderly(self, policy: &ClosePolicy) -> io::Result<CloseReport> {
         let mut plan = Plan::new(*policy, Instant::now());
         loop {
-            match plan.want() {
-                Want::Shutdown => shut_down(&self, &mut plan)?,
-                Want::Read(until) if is_readable(&self, until)? => read(&self, &mut plan)?,
-                Want::Read(_) => plan.handle_timeout(seen(&self)?),
-                Want::Pause(until) => {
+            match advance(&self, &mut plan)? {
+                Step::Readable(until) => {
+                    wait_for(&self, PollFlags::IN, until)?;
+                }
+                Step::Pause(until) => {
                     std::thread::sleep(until.saturating_duration_since(Instant::now()));
-                    look_again(&self, &mut plan)?;
                 }
-                Want::Finish(finish) => {
-                    if finish == Finish::Reset {
-                        connection::reset_on_close(&self)?;
-                    }
-                    let report = plan.report(Instant::now());
-                    return report.ok_or_else(|| io::Error::other("a close without an outcome"));
-                }
+                Step::Again => {}
+                Step::Over(report) => return Ok(report),
             }
         }
     }
@@ -74,13 +69,14 @@ pub fn write_all_draining(
     limit: Duration,
     discard_limit: u64,
 ) -> io::Result<u64> {
-    let until = Instant::now() + limit;
+    let until = after(Instant::now(), limit);
     let mut discarded = 0;
     let mut may_read = true;
     while !octets.is_empty() {
         let input = if may_read { PollFlags::IN } else { PollFlags::empty() };
         let ready = wait_for(stream, PollFlags::OUT | input, until)?;
-        if ready.is_empty() {
+        // One that keeps sending keeps the socket ready, so readiness alone proves nothing.
+        if ready.is_empty() || Instant::now() >= until {
             return Err(io::Error::new(io::ErrorKind::TimedOut, "the peer does not read"));
         }
         if may_read && ready.intersects(PollFlags::IN) {
@@ -102,46 +98,6 @@ pub fn write_all_draining(
     Ok(discarded)
 }
 
-fn shut_down(stream: &TcpStream, plan: &mut Plan) -> io::Result<()> {
-    let before = seen(stream)?;
-    match net::shutdown(stream, Shutdown::Write) {
-        Ok(()) => plan.handle_shutdown(before.state, seen(stream)?),
-        // The connection is gone already.
-        Err(Errno::NOTCONN) => plan.handle_reset(before),
-        Err(error) => return Err(error.into()),
-    }
-    Ok(())
-}
-
-fn read(stream: &TcpStream, plan: &mut Plan) -> io::Result<()> {
-    match discard(stream) {
-        Ok(Some(0)) => plan.handle_end(seen(stream)?),
-        Ok(Some(octets)) => plan.handle_octets(octets, seen(stream)?),
-        Ok(None) => plan.handle_timeout(seen(stream)?),
-        Err(error) if is_end(&error) => plan.handle_reset(seen(stream)?),
-        Err(error) => return Err(error),
-    }
-    Ok(())
-}
-
-/// After both FINs a reset is no longer seen by reading, only as the socket's error.
-fn look_again(stream: &TcpStream, plan: &mut Plan) -> io::Result<()> {
-    match stream.take_error()? {
-        Some(_) => plan.handle_reset(seen(stream)?),
-        None => plan.handle_timeout(seen(stream)?),
-    }
-    Ok(())
-}
-
-fn seen(stream: &TcpStream) -> io::Result<Seen> {
-    let unacked = Some(connection::unacknowledged(stream)?);
-    Ok(Seen { now: Instant::now(), state: Some(connection::info(stream)?.state), unacked })
-}
-
-fn is_readable(stream: &TcpStream, until: Instant) -> io::Result<bool> {
-    Ok(!wait_for(stream, PollFlags::IN, until)?.is_empty())
-}
-
 /// Waits until one of these is there, or until that moment.
 fn wait_for(stream: &TcpStream, wanted: PollFlags, until: Instant) -> io::Result<PollFlags> {
     loop {
@@ -155,33 +111,3 @@ fn wait_for(stream: &TcpStream, wanted: PollFlags, until: Instant) -> io::Result
         }
     }
 }
-
-/// Throws away what is there: how many octets, 0 at the end of the stream, `None` when there is nothing yet.
-///
-/// `MSG_TRUNC` lets the kernel drop them without a copy (`tcp_recvmsg_locked`).
-fn discard(stream: &TcpStream) -> io::Result<Option<u64>> {
-    let mut room = [0; ROOM];
-    match net::recv(stream, &mut room[..], RecvFlags::DONTWAIT | RecvFlags::TRUNC) {
-        Ok((_, length)) => Ok(Some(length as u64)),
-        Err(Errno::AGAIN | Errno::INTR) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// Whether the error says that the connection is over: reset by the peer, or given up by the kernel.
-fn is_end(error: &io::Error) -> bool {
-    use io::ErrorKind as E;
-    matches!(
-        error.kind(),
-        E::ConnectionReset
-            | E::ConnectionAborted
-            | E::BrokenPipe
-            | E::NotConnected
-            | E::TimedOut
-            | E::HostUnreachable
-            | E::NetworkUnreachable
-    )
-}
-
-/// How much is thrown away at once.
-const ROOM: usize = 16 << 10;

@@ -31,6 +31,7 @@ mod blocking;
 mod plan;
 mod policy;
 mod report;
+mod step;
 
 pub use blocking::{CloseOrderly, abort, write_all_draining};
 pub use plan::{Finish, Plan, Seen, Want};

@@ -48,8 +48,9 @@ pub struct Seen {
 pub enum Want {
     /// Send the FIN (`shutdown` for writing), then [`Plan::handle_shutdown`].
     Shutdown,
-    /// Read when there is something to read: [`Plan::handle_octets`], [`Plan::handle_end`] or [`Plan::handle_reset`]. If
-    /// there is nothing until this moment: [`Plan::handle_timeout`].
+    /// Read when there is something to read: [`Plan::handle_octets`], [`Plan::handle_end`], or one of
+    /// [`Plan::handle_reset`] and [`Plan::handle_lost`]. If there is nothing until this moment:
+    /// [`Plan::handle_timeout`].
     Read(Instant),
     /// Wait until this moment, then [`Plan::handle_timeout`].
     Pause(Instant),
@@ -84,7 +85,7 @@ impl Plan {
     pub fn new(policy: ClosePolicy, now: Instant) -> Self {
         let phase = match policy.order {
             Order::LocalFirst => Phase::Shutdown,
-            Order::RemoteFirst { wait } => Phase::RemoteFirst(now + wait),
+            Order::RemoteFirst { wait } => Phase::RemoteFirst(after(now, wait)),
         };
         Self {
             policy,
@@ -105,19 +106,24 @@ impl Plan {
         match self.phase {
             Phase::RemoteFirst(until) => Want::Read(until.min(self.limit())),
             Phase::Shutdown => Want::Shutdown,
-            Phase::Drain => Want::Read(self.limit()),
-            Phase::LastAck => Want::Pause(self.limit().min(self.looked + self.pause)),
+            Phase::Drain if self.unacked == Some(0) => Want::Read(self.limit()),
+            // Nothing wakes a reader when octets are acknowledged; seen too late they would make silence too long.
+            Phase::Drain => Want::Read(self.limit().min(after(self.looked, self.policy.idle / 4))),
+            Phase::LastAck => Want::Pause(self.limit().min(after(self.looked, self.pause))),
             Phase::Over(outcome) => Want::Finish(self.finish(outcome)),
         }
     }
 
-    /// The FIN was sent.
+    /// The FIN was sent. The state before it was tells who was first.
     pub fn handle_shutdown(&mut self, before: Option<State>, seen: Seen) {
-        let peer_closed = self.first_fin == FirstFin::Remote || before == Some(State::CloseWait);
-        self.first_fin = if peer_closed { FirstFin::Remote } else { FirstFin::Local };
+        if self.first_fin == FirstFin::Neither {
+            self.first_fin = first_fin(before, seen.state);
+        }
         self.fin_sent = true;
         self.phase = Phase::Drain;
         self.unacked = None;
+        // The peer has something new to answer.
+        self.last_sign = seen.now;
         self.look(seen);
     }
 
@@ -137,7 +143,12 @@ impl Plan {
         self.last_sign = seen.now;
         match self.phase {
             Phase::RemoteFirst(_) | Phase::Shutdown => {
-                self.first_fin = FirstFin::Remote;
+                self.first_fin = match seen.state {
+                    // The program had sent our FIN before it asked for this close.
+                    Some(State::Closing) => FirstFin::Both,
+                    Some(State::Closed | State::TimeWait) => FirstFin::Unknown,
+                    _ => FirstFin::Remote,
+                };
                 self.phase = Phase::Shutdown;
                 self.look(seen);
             }
@@ -153,10 +164,23 @@ impl Plan {
         }
     }
 
-    /// The connection was reset, or given up by the kernel.
+    /// The connection was reset.
     pub fn handle_reset(&mut self, seen: Seen) {
         self.look(seen);
         self.phase = Phase::Over(Outcome::PeerReset);
+    }
+
+    /// The kernel gave the connection up, or was told that the peer cannot be reached.
+    pub fn handle_lost(&mut self, seen: Seen) {
+        self.look(seen);
+        self.phase = Phase::Over(Outcome::Lost);
+    }
+
+    /// There is no connection any more, and why was told to somebody else.
+    pub fn handle_gone(&mut self, seen: Seen) {
+        self.look(seen);
+        self.first_fin = FirstFin::Unknown;
+        self.phase = Phase::Over(Outcome::Gone);
     }
 
     /// The moment has come that [`Plan::want`] named, or the driver looks in between.
@@ -216,7 +240,7 @@ impl Plan {
         let acknowledged = self.unacked == Some(0) && self.phase != Phase::Shutdown;
         self.phase = Phase::Over(match self.phase {
             // Silence before our FIN is no reason to leave it out.
-            Phase::RemoteFirst(_) if now < self.began + self.policy.total => {
+            Phase::RemoteFirst(_) if now < after(self.began, self.policy.total) => {
                 self.phase = Phase::Shutdown;
                 return;
             }
@@ -227,12 +251,12 @@ impl Plan {
 
     /// When patience ends.
     fn limit(&self) -> Instant {
-        (self.began + self.policy.total).min(self.last_sign + self.policy.idle)
+        after(self.began, self.policy.total).min(after(self.last_sign, self.policy.idle))
     }
 
     fn finish(&self, outcome: Outcome) -> Finish {
         match (outcome, self.policy.at_deadline) {
-            (Outcome::Orderly | Outcome::PeerReset, _)
+            (Outcome::Orderly | Outcome::PeerReset | Outcome::Lost | Outcome::Gone, _)
             | (Outcome::Acknowledged | Outcome::TimedOut, AtDeadline::Orphan) => Finish::Close,
             // What still comes would be answered by a reset anyway.
             (Outcome::DiscardLimit, _) | (_, AtDeadline::Reset) => Finish::Reset,
@@ -241,8 +265,9 @@ impl Plan {
 
     fn time_wait(&self, outcome: Outcome) -> TimeWait {
         match (outcome, self.first_fin) {
-            (Outcome::PeerReset | Outcome::DiscardLimit, _)
+            (Outcome::PeerReset | Outcome::DiscardLimit | Outcome::Lost, _)
             | (Outcome::Orderly, FirstFin::Neither) => TimeWait::Nobody,
+            (Outcome::Gone, _) | (Outcome::Orderly, FirstFin::Unknown) => TimeWait::Unknown,
             (Outcome::Orderly, FirstFin::Local | FirstFin::LocalOrBoth) => TimeWait::Here,
             (Outcome::Orderly, FirstFin::Both) => TimeWait::Both,
             (Outcome::Orderly, FirstFin::Remote) => TimeWait::Peer,
@@ -260,6 +285,26 @@ impl Plan {
     }
 }
 
+/// Who was first, from the states before and after our FIN (RFC 9293 §3.3.2).
+fn first_fin(before: Option<State>, after: Option<State>) -> FirstFin {
+    match (before, after) {
+        (Some(State::CloseWait | State::LastAck), _) | (_, Some(State::LastAck)) => {
+            FirstFin::Remote
+        }
+        (Some(State::Closing), _) | (_, Some(State::Closing)) => FirstFin::Both,
+        // It ended meanwhile, by `TIME_WAIT` or by `LAST_ACK`.
+        (_, Some(State::Closed | State::TimeWait)) => FirstFin::Unknown,
+        _ => FirstFin::Local,
+    }
+}
+
+/// So much later; a time beyond what the clock can tell is as good as never.
+pub(super) fn after(moment: Instant, time: Duration) -> Instant {
+    moment.checked_add(time).unwrap_or_else(|| moment + NEVER)
+}
+
+/// A century.
+const NEVER: Duration = Duration::from_secs(100 * 366 * 24 * 60 * 60);
 /// An answer over a fast network comes within this time.
 const FIRST_PAUSE: Duration = Duration::from_micros(200);
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);

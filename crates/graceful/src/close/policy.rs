@@ -17,11 +17,12 @@ use std::time::Duration;
 pub struct ClosePolicy {
     /// Who sends the first FIN.
     pub order: Order,
-    /// The longest that the whole close may take.
+    /// The longest that the whole close may take, with the time that the peer is given to close first.
     pub total: Duration,
-    /// The longest silence: no octet received and none acknowledged.
+    /// The longest silence: no octet received and none acknowledged, counted from the beginning and anew from this
+    /// side's FIN. Acknowledgements are looked for four times in that span, so it may be a quarter longer.
     pub idle: Duration,
-    /// So many octets are read and thrown away at most.
+    /// So many octets are read and thrown away at most; one more, and the connection is reset.
     pub discard_limit: u64,
     /// What becomes of a connection that did not end in time.
     pub at_deadline: AtDeadline,

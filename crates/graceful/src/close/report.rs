@@ -33,6 +33,10 @@ pub enum Outcome {
     Acknowledged,
     /// The peer reset the connection.
     PeerReset,
+    /// The kernel gave the connection up: no answer for too long, or the peer cannot be reached.
+    Lost,
+    /// There was no connection any more when the close began; how it ended, the program was told before.
+    Gone,
     /// Time was up, and the peer had not acknowledged everything.
     TimedOut,
     /// The peer went on sending beyond what is thrown away.
@@ -42,7 +46,7 @@ pub enum Outcome {
 /// What is known of the delivery of what was sent.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Delivered {
-    /// The peer's program closed after it could read everything.
+    /// To the peer's kernel, and the peer closed after that: its program could read everything.
     Yes,
     /// To the peer's kernel; whether its program has read it is its own secret.
     ToKernel,
@@ -63,6 +67,8 @@ pub enum FirstFin {
     Both,
     /// This side, or both at once: the peer's FIN and the acknowledgement of ours were found together.
     LocalOrBoth,
+    /// It cannot be told: the connection had ended when the kernel was asked.
+    Unknown,
     /// No FIN was sent.
     Neither,
 }
@@ -78,20 +84,31 @@ pub enum TimeWait {
     Both,
     /// Nobody: the connection was reset.
     Nobody,
-    /// Undecided: this side, if the peer's FIN still comes before the kernel gives up.
+    /// Undecided: the kernel goes on alone.
     Open,
+    /// It cannot be told.
+    Unknown,
 }
 
 impl Outcome {
     /// Every outcome.
-    pub const ALL: [Self; 5] =
-        [Self::Orderly, Self::Acknowledged, Self::PeerReset, Self::TimedOut, Self::DiscardLimit];
+    pub const ALL: [Self; 7] = [
+        Self::Orderly,
+        Self::Acknowledged,
+        Self::PeerReset,
+        Self::Lost,
+        Self::Gone,
+        Self::TimedOut,
+        Self::DiscardLimit,
+    ];
 
     const fn words(self) -> &'static str {
         match self {
             Self::Orderly => "orderly",
             Self::Acknowledged => "acknowledged, the peer has not closed",
             Self::PeerReset => "reset by the peer",
+            Self::Lost => "given up by the kernel",
+            Self::Gone => "over before",
             Self::TimedOut => "timed out",
             Self::DiscardLimit => "the peer sent more than is thrown away",
         }
@@ -103,7 +120,7 @@ impl CloseReport {
     pub const fn delivered(&self) -> Delivered {
         match (self.outcome, self.unacked, self.first_fin) {
             (Outcome::Orderly, _, FirstFin::Local) => Delivered::Yes,
-            (Outcome::Orderly | Outcome::Acknowledged, ..) | (_, Some(0), _) => Delivered::ToKernel,
+            (_, Some(0), _) => Delivered::ToKernel,
             (_, None, _) => Delivered::Unknown,
             (_, Some(_), _) => Delivered::No,
         }

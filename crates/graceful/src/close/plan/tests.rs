@@ -73,6 +73,42 @@ fn silence_before_our_fin_does_not_leave_it_out() {
     assert_eq!(story.plan.want(), Want::Read(story.began + policy.idle));
     story.plan.handle_timeout(story.at(5, State::Established, 0));
     story.shut_down(State::Established, story.at(5, State::FinWait1, 1));
+    story.plan.handle_timeout(story.at(6, State::FinWait2, 0));
+    assert!(matches!(story.plan.want(), Want::Read(_)), "our FIN begins a new silence");
+}
+
+#[test]
+fn a_patience_beyond_all_clocks_is_borne() {
+    let for_ever = ClosePolicy::server().within(Duration::MAX).idle(Duration::MAX);
+    for policy in [for_ever, for_ever.remote_first(Duration::MAX)] {
+        assert_ne!(Story::of(policy).plan.want(), Want::Finish(Finish::Reset));
+    }
+}
+
+#[test]
+fn a_fin_that_came_while_ours_was_sent_was_first() {
+    let mut story = Story::of(ClosePolicy::server());
+    story.shut_down(State::Established, story.at(0, State::LastAck, 1));
+    story.plan.handle_end(story.at(0, State::Closed, 0));
+    let report = story.over(Finish::Close);
+    assert_eq!((report.first_fin, report.time_wait), (FirstFin::Remote, TimeWait::Peer));
+}
+
+#[test]
+fn what_cannot_be_told_is_not_told() {
+    let mut story = Story::of(ClosePolicy::server());
+    story.shut_down(State::Established, story.at(0, State::Closed, 0));
+    story.plan.handle_end(story.at(0, State::Closed, 0));
+    let report = story.over(Finish::Close);
+    assert_eq!((report.first_fin, report.time_wait), (FirstFin::Unknown, TimeWait::Unknown));
+    assert_eq!(report.delivered(), super::super::Delivered::ToKernel);
+}
+
+#[test]
+fn what_was_over_before_is_no_reset() {
+    let mut story = Story::of(ClosePolicy::server());
+    story.plan.handle_gone(story.at(0, State::Closed, 0));
+    assert_eq!(story.over(Finish::Close).outcome, Outcome::Gone);
 }
 
 #[test]

@@ -1,0 +1,42 @@
+//! How much of an answer arrives, by how the server closes and what its client does meanwhile.
+//!
+//! `cargo xtask bench close` runs it, as root, with 1,000 trials of each unless told another number.
+
+use lastack_lab::namespace::Namespace;
+use lastack_lab::truncation::{Client, Strategy, Trial, trial};
+use std::net::TcpListener;
+
+fn main() {
+    let _namespace = Namespace::enter();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
+    let trials = std::env::var("LASTACK_TRIALS").map_or(1000, |number| {
+        number.parse().expect("LASTACK_TRIALS is the number of trials of each")
+    });
+    println!("loopback, {trials} trials of each\n");
+    println!(
+        "{:<26}{:<16}{:>9}{:>10}{:>13}{:>13}{:>13}",
+        "close", "client", "cut", "ratio", "median lost", "silent cuts", "send errors"
+    );
+    for client in Client::ALL {
+        for strategy in Strategy::ALL {
+            let trials: Vec<_> = (0..trials).map(|_| trial(&listener, client, strategy)).collect();
+            print(client, strategy, &trials);
+        }
+    }
+}
+
+fn print(client: Client, strategy: Strategy, trials: &[Trial]) {
+    let count = |is: fn(&&Trial) -> bool| trials.iter().filter(is).count();
+    let cut = count(|trial| trial.lost > 0);
+    let mut lost: Vec<_> = trials.iter().map(|trial| trial.lost).filter(|&lost| lost > 0).collect();
+    lost.sort_unstable();
+    println!(
+        "{:<26}{:<16}{cut:>9}{:>9.1}%{:>13}{:>13}{:>13}",
+        format!("{strategy:?}"),
+        format!("{client:?}"),
+        f64::from(u32::try_from(cut * 1000 / trials.len().max(1)).expect("a ratio")) / 10.0,
+        lost.get(lost.len() / 2).copied().unwrap_or(0),
+        count(|trial| trial.lost > 0 && !trial.read_error),
+        count(|trial| trial.send_error),
+    );
+}

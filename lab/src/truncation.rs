@@ -1,0 +1,235 @@
+//! One answer of a server, closed in a certain way under a client that goes on sending: what of it arrives.
+//!
+//! The server reads a head, answers, and closes; whatever else the client sends is nothing that it waits for, as with
+//! an upload that is refused early.
+
+use crate::link::OtherHost;
+use lastack_graceful::close::{CloseOrderly as _, ClosePolicy, CloseReport, write_all_draining};
+use lastack_os::connection;
+use rustix::net::{RecvFlags, recv, sockopt};
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// What the client does beside reading the answer.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Client {
+    /// It sends two octets too many with its head, and then only reads.
+    Extra,
+    /// It uploads in one thread and reads in another.
+    Duplex,
+    /// It uploads first, and reads after that or after a failure to send.
+    SendThenRead,
+}
+
+/// How the server closes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Strategy {
+    /// `close`.
+    Naive,
+    /// `shutdown` for writing, then `close`.
+    HalfThenClose,
+    /// `SO_LINGER` of 5 s, then `close`.
+    Linger,
+    /// `shutdown` for writing, read what has arrived, then `close`.
+    DrainQueued,
+    /// `shutdown` for writing, wait until everything is acknowledged, then `close`.
+    WaitForAcknowledgement,
+    /// `close_orderly`, after `write_all_draining` where the client reads only after it has sent.
+    Orderly,
+}
+
+/// What came of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Trial {
+    /// How much of the answer did not arrive.
+    pub lost: usize,
+    /// Whether a call of the client's that sends failed.
+    pub send_error: bool,
+    /// Whether the client met an error when reading; if not, it saw a proper end.
+    pub read_error: bool,
+    /// The report of [`Strategy::Orderly`].
+    pub report: Option<CloseReport>,
+}
+
+impl Client {
+    /// Every client.
+    pub const ALL: [Self; 3] = [Self::Extra, Self::Duplex, Self::SendThenRead];
+
+    /// How long the answer is.
+    pub const fn answer(self) -> usize {
+        match self {
+            Self::Extra | Self::Duplex => 1 << 20,
+            // What fits into the buffers, or a server that does not read while it writes would wait for ever.
+            Self::SendThenRead => 16 << 10,
+        }
+    }
+
+    fn run(self, stream: TcpStream) -> (usize, bool, bool) {
+        match self {
+            Self::Extra => {
+                let sent = (&stream).write_all(b"\r\n");
+                let (received, read_error) = read_all(stream);
+                (received, sent.is_err(), read_error)
+            }
+            Self::Duplex => {
+                let uploader = stream.try_clone().expect("a second handle");
+                let uploader = std::thread::spawn(move || upload(uploader));
+                let (received, read_error) = read_all(stream);
+                (received, uploader.join().expect("the upload ends"), read_error)
+            }
+            Self::SendThenRead => {
+                let second = stream.try_clone().expect("a second handle");
+                let send_error = upload(second);
+                let (received, read_error) = read_all(stream);
+                (received, send_error, read_error)
+            }
+        }
+    }
+}
+
+impl Strategy {
+    /// Every strategy.
+    pub const ALL: [Self; 6] = [
+        Self::Naive,
+        Self::HalfThenClose,
+        Self::Linger,
+        Self::DrainQueued,
+        Self::WaitForAcknowledgement,
+        Self::Orderly,
+    ];
+
+    fn answer(self, mut stream: TcpStream, answer: &[u8], client: Client) -> Option<CloseReport> {
+        if self == Self::Orderly && client == Client::SendThenRead {
+            write_all_draining(&stream, answer, PATIENCE, u64::MAX).expect("the answer is written");
+        } else {
+            // A client that is gone does not hinder the close.
+            let _ = stream.write_all(answer);
+        }
+        match self {
+            Self::Naive => drop(stream),
+            Self::HalfThenClose => drop(half_closed(stream)),
+            Self::Linger => {
+                sockopt::set_socket_linger(&stream, Some(Duration::from_secs(5)))
+                    .expect("SO_LINGER");
+            }
+            Self::DrainQueued => drain_queued(&half_closed(stream)),
+            Self::WaitForAcknowledgement => {
+                let stream = half_closed(stream);
+                while connection::unacknowledged(&stream).expect("SIOCOUTQ") > 0
+                    && stream.take_error().expect("SO_ERROR").is_none()
+                {
+                    std::thread::yield_now();
+                }
+            }
+            Self::Orderly => {
+                let policy = ClosePolicy::server().within(PATIENCE).idle(PATIENCE);
+                return Some(stream.close_orderly(&policy).expect("a close"));
+            }
+        }
+        None
+    }
+}
+
+/// One connection to this listener by a client on this host.
+///
+/// # Panics
+///
+/// When a step fails that the close does not decide about.
+pub fn trial(listener: &TcpListener, client: Client, strategy: Strategy) -> Trial {
+    trial_of(listener, client, strategy, client.answer())
+}
+
+/// The same with an answer of this length.
+///
+/// # Panics
+///
+/// When a step fails that the close does not decide about.
+pub fn trial_of(
+    listener: &TcpListener,
+    client: Client,
+    strategy: Strategy,
+    length: usize,
+) -> Trial {
+    let to = listener.local_addr().expect("an address");
+    let peer = std::thread::spawn(move || client.run(connect(to)));
+    serve(listener, peer, client, strategy, length)
+}
+
+/// One by a client on the other host.
+///
+/// # Panics
+///
+/// When a step fails that the close does not decide about.
+pub fn trial_from(
+    far: &OtherHost,
+    listener: &TcpListener,
+    client: Client,
+    strategy: Strategy,
+) -> Trial {
+    let to = listener.local_addr().expect("an address");
+    // A thread begins in the namespace of the one that starts it.
+    let peer = far.run(move |_| std::thread::spawn(move || client.run(connect(to))));
+    serve(listener, peer, client, strategy, client.answer())
+}
+
+fn serve(
+    listener: &TcpListener,
+    peer: JoinHandle<(usize, bool, bool)>,
+    client: Client,
+    strategy: Strategy,
+    length: usize,
+) -> Trial {
+    let (stream, _) = listener.accept().expect("a connection");
+    (&stream).read_exact(&mut [0; HEAD]).expect("a head");
+    let report = strategy.answer(stream, &vec![b'a'; length], client);
+    let (received, send_error, read_error) = peer.join().expect("the client ends");
+    Trial { lost: length - received, send_error, read_error, report }
+}
+
+fn connect(to: SocketAddr) -> TcpStream {
+    let mut stream = TcpStream::connect(to).expect("a connection");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a time limit");
+    stream.set_write_timeout(Some(PATIENCE)).expect("a time limit");
+    stream.write_all(&[b'h'; HEAD]).expect("a head is sent");
+    stream
+}
+
+/// Whether it failed.
+fn upload(mut stream: TcpStream) -> bool {
+    let block = vec![b'u'; 64 << 10];
+    let sent = (0..UPLOAD / block.len()).try_for_each(|_| stream.write_all(&block));
+    sent.is_err()
+}
+
+/// How much there was to read, and whether it ended in an error.
+fn read_all(mut stream: TcpStream) -> (usize, bool) {
+    let mut room = vec![0; 64 << 10];
+    let mut received = 0;
+    loop {
+        match stream.read(&mut room) {
+            Ok(0) => return (received, false),
+            Ok(length) => received += length,
+            Err(_) => return (received, true),
+        }
+    }
+}
+
+fn half_closed(stream: TcpStream) -> TcpStream {
+    // Refused only where the connection is gone, which is what the trial shows anyway.
+    let _ = stream.shutdown(Shutdown::Write);
+    stream
+}
+
+fn drain_queued(stream: &TcpStream) {
+    let mut room = vec![0; 64 << 10];
+    while matches!(recv(stream, &mut room[..], RecvFlags::DONTWAIT), Ok((_, 1..))) {}
+}
+
+/// How much the client sends first.
+const HEAD: usize = 64;
+/// How much it uploads then.
+const UPLOAD: usize = 8 << 20;
+/// Far longer than anything takes here.
+const PATIENCE: Duration = Duration::from_secs(20);

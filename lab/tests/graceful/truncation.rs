@@ -1,0 +1,87 @@
+//! What of an answer arrives when the client still sends.
+
+use lastack_graceful::close::Outcome;
+use lastack_lab::link::{HERE, OtherHost};
+use lastack_lab::namespace::Namespace;
+use lastack_lab::program;
+use lastack_lab::truncation::{Client, Strategy, Trial, trial, trial_from, trial_of};
+use std::net::TcpListener;
+use std::process::Command;
+
+fn trials(listener: &TcpListener, client: Client, strategy: Strategy) -> Vec<Trial> {
+    (0..TRIALS).map(|_| trial(listener, client, strategy)).collect()
+}
+
+fn spoiled(trials: &[Trial]) -> usize {
+    trials.iter().filter(|trial| trial.lost > 0 || trial.send_error).count()
+}
+
+fn listener() -> TcpListener {
+    TcpListener::bind("127.0.0.1:0").expect("a listener")
+}
+
+/// A plain close harms, an orderly one does not, by the same client.
+fn is_spared_by_an_orderly_close(client: Client) {
+    let _namespace = Namespace::enter();
+    let listener = listener();
+    let naive = trials(&listener, client, Strategy::Naive);
+    assert!(spoiled(&naive) > 0, "a plain close harmed nobody in {TRIALS} trials: {client:?}");
+    for trial in trials(&listener, client, Strategy::Orderly) {
+        assert!(trial.lost == 0 && !trial.send_error && !trial.read_error, "{trial:?}");
+        assert_eq!(trial.report.map(|report| report.outcome), Some(Outcome::Orderly), "{trial:?}");
+    }
+}
+
+#[test]
+fn a_client_that_sent_two_octets_too_many_gets_the_whole_answer() {
+    is_spared_by_an_orderly_close(Client::Extra);
+}
+
+#[test]
+fn a_client_that_uploads_and_reads_at_once_gets_the_whole_answer() {
+    is_spared_by_an_orderly_close(Client::Duplex);
+}
+
+#[test]
+fn a_client_that_uploads_first_and_reads_later_gets_the_whole_answer() {
+    is_spared_by_an_orderly_close(Client::SendThenRead);
+}
+
+#[test]
+fn a_plain_close_cuts_answers_without_the_client_seeing_an_error() {
+    let _namespace = Namespace::enter();
+    let listener = listener();
+    let is_silent = |trial: Trial| trial.lost > 0 && !trial.read_error;
+    let silent =
+        (0..TRIALS * 10).any(|_| is_silent(trial(&listener, Client::Duplex, Strategy::Naive)));
+    assert!(silent, "no answer was cut silently in {} trials", TRIALS * 10);
+}
+
+#[test]
+fn an_answer_larger_than_all_buffers_reaches_a_client_that_does_not_read_yet() {
+    let _namespace = Namespace::enter();
+    let trial = trial_of(&listener(), Client::SendThenRead, Strategy::Orderly, 32 << 20);
+    assert!(trial.lost == 0 && !trial.send_error && !trial.read_error, "{trial:?}");
+}
+
+#[test]
+fn over_a_slow_link_a_plain_close_always_cuts_and_an_orderly_one_never() {
+    let namespace = Namespace::enter();
+    let far = OtherHost::joined_to(&namespace);
+    shape("out");
+    far.run(|_| shape("in"));
+    let listener = TcpListener::bind((HERE, 0)).expect("a listener");
+    for (strategy, cut) in [(Strategy::Naive, TRIALS), (Strategy::Orderly, 0)] {
+        let trials = (0..TRIALS).map(|_| trial_from(&far, &listener, Client::Extra, strategy));
+        assert_eq!(trials.filter(|trial| trial.lost > 0).count(), cut, "{strategy:?}");
+    }
+}
+
+/// 100 Mbit/s from here on.
+fn shape(device: &str) {
+    let shape = format!("qdisc add dev {device} root tbf rate 100mbit burst 32k latency 50ms");
+    let run = program::run(Command::new("tc").args(shape.split(' ')));
+    assert_eq!(run.code, Some(0), "tc {shape}: {} (needs iproute2 and sch_tbf)", run.stderr);
+}
+
+const TRIALS: usize = 100;
