@@ -1,14 +1,18 @@
 //! Step after step in real time: segments are handed to the kernel, and what it sends is compared with the script.
 
+mod expect;
+mod flow;
+mod shell;
+
 use super::calls::Program;
-use super::ground::{self, Ground, OWN, PEER};
+use super::ground::{Ground, OWN, PEER};
 use super::wire::{self, Ends, Ports};
 use super::{Stop, beyond, failed};
-use crate::act::destroy::Destroyer;
-use crate::{Error, Result as OsResult};
-use lastack_model::script::replay::wire::{Fit, fit, joined, segment, shown};
-use lastack_model::script::replay::{Dialect, Known, Observed, first_numbers, is_beyond};
-use lastack_model::script::{Assertion, Body, Call, Pattern, Place, Script, Shell, Step, When};
+use crate::Error;
+use flow::{Flow, moved};
+use lastack_model::script::replay::wire::segment;
+use lastack_model::script::replay::{Dialect, Observed, first_numbers, is_beyond};
+use lastack_model::script::{Assertion, Body, Call, Pattern, Place, Script, Step, When};
 use lastack_model::state::State;
 use lastack_model::tcp::moment::Moment;
 use lastack_model::tcp::segment::{Control, Segment};
@@ -87,16 +91,6 @@ struct Blocked<'a> {
     call: &'a Call,
     place: Place,
     until: Moment,
-}
-
-/// A connection's first numbers, as they are and as the script counts them.
-#[derive(Clone, Copy)]
-struct Flow {
-    ports: Ports,
-    own: Option<SeqNumber>,
-    /// What the script calls the first number of our own.
-    named: SeqNumber,
-    peer: SeqNumber,
 }
 
 struct Queued {
@@ -263,66 +257,6 @@ impl<'a> Driver<'a> {
         self.drain_because(if octets { Cause::MayWait } else { Cause::Due })
     }
 
-    /// The head of what was sent must fit, within its time. What may be missing in a script is passed over.
-    fn expect(&mut self, step: &Step, pattern: &Pattern) -> Result<(), Stop> {
-        if let Some(option) = pattern.options.all.iter().find(|option| is_beyond(option)) {
-            return Err(beyond(format!("the option '{option}'"), step.place));
-        }
-        let (first, last) = self.due(step.when);
-        let deadline = self.latest(pattern, last);
-        let mut passed_over = None;
-        loop {
-            while self.queue.is_empty() {
-                if !self.wait(deadline)? {
-                    let got = passed_over.unwrap_or_else(|| "nothing".to_owned());
-                    return Err(failed(step.place, shown(pattern), got));
-                }
-                self.drain()?;
-            }
-            let Some(head) = self.queue.pop_front() else { continue };
-            let whole = self.as_long(head, pattern);
-            match fit(pattern, &whole.segment) {
-                Fit::Not if whole.cause == Cause::Due => {
-                    return Err(failed(step.place, shown(pattern), whole.segment.to_string()));
-                }
-                Fit::Not => passed_over = Some(whole.segment.to_string()),
-                fits => {
-                    if whole.seen + self.tolerance < first {
-                        let early = format!("it at {} already", whole.seen);
-                        let wanted = format!("{} at {first}", shown(pattern));
-                        return Err(failed(step.place, wanted, early));
-                    }
-                    self.last = whole.seen.max(first);
-                    if let Fit::Begins(rest) = fits {
-                        self.queue.push_front(Queued { segment: rest, ..whole });
-                    }
-                    return Ok(());
-                }
-            }
-        }
-    }
-
-    /// The moment after which a segment that should be sent by then is missing. Timers run late by up to an eighth of
-    /// their length (the wheel of `kernel/time/timer.c`), acknowledgements wait up to 200 ms (`TCP_DELACK_MAX`).
-    fn latest(&self, pattern: &Pattern, last: Moment) -> Moment {
-        let length = Moment(last.0.saturating_sub(self.last.0) / 8);
-        let bare = pattern.control == Control::NONE && pattern.sequence.length == 0;
-        let delay = if bare { DELAYED } else { Moment(0) };
-        last.max(self.now()) + length + delay + self.tolerance
-    }
-
-    /// Joins what was sent in pieces until it is as long as what is expected.
-    fn as_long(&mut self, head: Queued, pattern: &Pattern) -> Queued {
-        let mut whole = head;
-        while whole.segment.length < pattern.sequence.length {
-            let next = self.queue.front().and_then(|next| joined(&whole.segment, &next.segment));
-            let Some(segment) = next else { break };
-            self.queue.pop_front();
-            whole.segment = segment;
-        }
-        whole
-    }
-
     fn call(&mut self, when: When, call: &'a Call, place: Place) -> Result<(), Stop> {
         let Some(until) = call.until else {
             self.program.call(call, place)?;
@@ -367,94 +301,8 @@ impl<'a> Driver<'a> {
         self.program.call(blocked.call, blocked.place)?;
         self.after(blocked.call)
     }
-
-    fn shell(&mut self, command: &Shell, place: Place) -> Result<(), Stop> {
-        match command {
-            Shell::SetUp(_) | Shell::Purge => Ok(()),
-            Shell::Set(all) => all.iter().try_for_each(|(name, value)| {
-                if self.dialect.set(name, value) == Known::No {
-                    return Err(beyond(format!("the setting {name}={value}"), place));
-                }
-                if OBEYED.contains(&name.as_str()) { Ok(ground::set(name, value)?) } else { Ok(()) }
-            }),
-            Shell::Count(state, wanted) => {
-                let is = self.count(*state)?;
-                if is == *wanted as usize {
-                    return Ok(());
-                }
-                let now = Ground::state(self.program.ports)?;
-                let got = format!("{is}, and the connection in {now}");
-                Err(failed(place, format!("{wanted} in {state}"), got))
-            }
-            Shell::Drop(state) => {
-                let mut all = Ground::sockets()?;
-                all.retain(|socket| socket.state == *state);
-                Destroyer::open()?.destroy_all(&all)?;
-                self.drain_because(Cause::Due)
-            }
-        }
-    }
-
-    /// How many sockets are in this state; one that is closed and still held shows in no listing.
-    fn count(&self, state: State) -> OsResult<usize> {
-        let all = Ground::sockets()?;
-        let is = all.iter().filter(|socket| socket.state == state).count();
-        if state != State::Closed {
-            return Ok(is);
-        }
-        let waits = all.iter().filter(|socket| socket.state == State::TimeWait).count();
-        Ok(self.program.closed().saturating_sub(waits))
-    }
-
-    fn assert_state(&self, state: State, place: Place) -> Result<(), Stop> {
-        let listens = self.program.awaits_first;
-        let is = if listens { State::Listen } else { Ground::state(self.program.ports)? };
-        if is == state {
-            return Ok(());
-        }
-        Err(failed(place, state.to_string(), is.to_string()))
-    }
 }
 
-impl Flow {
-    /// A segment that arrives, in the numbers of the connection; a SYN names its own as they are.
-    fn arriving(&self, written: &Segment) -> Segment {
-        let own = self.own.unwrap_or(SeqNumber(0));
-        if written.has(Control::SYN) {
-            let ahead = own - self.named.0;
-            return Segment { ack: written.ack.map(|ack| ack + ahead.0), ..*written };
-        }
-        let ack = written.ack.map(|ack| ack + own.0);
-        Segment { seq: written.seq + self.peer.0, ack, ..*written }
-    }
-
-    /// A segment that was sent, in the script's numbers.
-    fn sent(&self, sent: &Segment) -> Segment {
-        let own = self.own.unwrap_or(SeqNumber(0));
-        // The reset that answers what acknowledges nothing has no number of a connection (RFC 9293 §3.10.7.1).
-        let is_bare_reset = sent.has(Control::RST) && sent.seq == SeqNumber(0);
-        let own = if is_bare_reset { SeqNumber(0) } else { own };
-        if sent.has(Control::SYN) {
-            return Segment { seq: sent.seq - own.0 + self.named.0, ..*sent };
-        }
-        let ack = sent.ack.map(|ack| ack - self.peer.0);
-        Segment { seq: sent.seq - own.0, ack, ..*sent }
-    }
-}
-
-/// Numbers at the right edge of the window that a script takes for granted, moved to that of the window here: without
-/// scaling, none is wider than 65,535 (`tcp_select_initial_window`).
-fn moved(written: &Segment, declared: Option<u32>) -> Segment {
-    let Some(declared) = declared.filter(|declared| *declared > WINDOW) else { return *written };
-    let at_edge = written.seq.0.abs_diff(declared) <= NEAR;
-    let back = if at_edge { declared - WINDOW } else { 0 };
-    Segment { seq: written.seq - back, ..*written }
-}
-
-/// The widest window without scaling.
-const WINDOW: u32 = 65_535;
-/// So close to an edge a number is meant relative to it.
-const NEAR: u32 = 8;
 /// What a slow machine is given, as the kernel's own tests do (`KSFT_MACHINE_SLOW`).
 const TOLERANCE: Moment = Moment::of_millis(14);
 /// "At any time" ends.
@@ -464,5 +312,3 @@ const DELAYED: Moment = Moment::of_millis(200);
 const LONGEST: usize = 0xffff;
 /// What fits a packet with its headers.
 const MOST_CARRIED: u32 = 65_000;
-/// The settings that scripts change and that change what is compared.
-const OBEYED: [&str; 1] = ["net.ipv4.tcp_rfc1337"];
