@@ -13,6 +13,7 @@ pub mod error;
 pub mod holders;
 pub mod host;
 pub mod interrupt;
+pub mod listener;
 pub mod live;
 pub mod namespace;
 pub mod netlink;

@@ -2,6 +2,7 @@
 //!
 //! Calls that change a thread's identity change the calling thread alone, which the C library's wrappers would not.
 
+pub(crate) mod listener;
 pub(crate) mod namespace;
 pub(crate) mod process;
 pub(crate) mod signal;
@@ -81,7 +82,6 @@ pub(crate) fn unshare_network() -> io::Result<()> {
 }
 
 /// `TCP_DEFER_ACCEPT`: a handshake stays a request until data comes.
-#[cfg(test)]
 pub(crate) fn set_defer_accept(socket: &impl AsFd, seconds: i32) -> io::Result<()> {
     set_option(socket, libc::IPPROTO_TCP, libc::TCP_DEFER_ACCEPT, &seconds.to_ne_bytes())
 }
@@ -91,15 +91,24 @@ pub(crate) fn attach_filter(
     socket: &impl AsFd,
     program: &mut [libc::sock_filter],
 ) -> io::Result<()> {
+    attach_program(socket, libc::SO_ATTACH_FILTER, program)
+}
+
+/// Sets an option that takes a classic BPF program.
+fn attach_program(
+    socket: &impl AsFd,
+    option: i32,
+    program: &mut [libc::sock_filter],
+) -> io::Result<()> {
     let program =
         libc::sock_fprog { len: program.len() as libc::c_ushort, filter: program.as_mut_ptr() };
     // SAFETY: the kernel copies the program, which outlives the call; the descriptor is borrowed open.
-    #[expect(unsafe_code, reason = "this option has no safe wrapper")]
+    #[expect(unsafe_code, reason = "these options have no safe wrapper")]
     let result = unsafe {
         libc::setsockopt(
             socket.as_fd().as_raw_fd(),
             libc::SOL_SOCKET,
-            libc::SO_ATTACH_FILTER,
+            option,
             (&raw const program).cast(),
             size_of::<libc::sock_fprog>() as libc::socklen_t,
         )
