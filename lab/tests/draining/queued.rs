@@ -1,0 +1,169 @@
+//! Fifty clients in the accept queue, their question sent, when the listener is closed.
+
+use crate::scene::{
+    CLIENTS, administrator, alone, drain, of_group, ordinary_user, outcomes, queued, serve_queue,
+};
+use lastack_graceful::listener::{Method, Successor};
+use lastack_lab::program::undisturbed;
+use lastack_os::listener;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+const GROUP: Successor = Successor::SameGroup { index: 1 };
+
+#[test]
+fn a_plain_close_resets_everybody_who_waits() {
+    ordinary_user("0");
+    let listener = alone();
+    let clients = queued(&listener);
+    undisturbed(|| drop(listener));
+    assert_eq!(outcomes(clients), (0, CLIENTS));
+}
+
+#[test]
+fn a_sibling_does_not_save_those_who_wait_in_a_listener_that_is_closed_plainly() {
+    ordinary_user("0");
+    let listener = of_group();
+    let clients = queued(&listener);
+    let sibling = of_group();
+    undisturbed(|| drop(listener));
+    assert_eq!(serve_queue(&sibling), 0);
+    assert_eq!(outcomes(clients), (0, CLIENTS));
+}
+
+#[test]
+fn a_connection_that_comes_between_select_and_close_is_reset() {
+    ordinary_user("0");
+    let listener = alone();
+    let mut ready = [PollFd::new(&listener, PollFlags::IN)];
+    assert_eq!(poll(&mut ready, Some(&Timespec::default())), Ok(0), "nobody is there");
+    let clients = queued(&listener);
+    undisturbed(|| drop(listener));
+    assert_eq!(outcomes(clients), (0, CLIENTS));
+}
+
+#[test]
+fn the_end_of_a_server_serves_everybody_who_waits_and_refuses_who_comes_later() {
+    administrator();
+    let listener = alone();
+    let clients = queued(&listener);
+    let report = drain(listener, Successor::None);
+    assert_eq!((report.method, report.accepted), (Method::SynFilter, CLIENTS.into()));
+    assert!(report.lost_nobody(), "{report:?}");
+    assert_eq!(outcomes(clients), (CLIENTS, 0));
+    let late = TcpStream::connect(crate::scene::SERVER).expect_err("nobody listens");
+    assert_eq!(late.kind(), std::io::ErrorKind::ConnectionRefused);
+}
+
+#[test]
+fn steering_serves_who_waits_and_gives_who_comes_later_to_the_successor() {
+    ordinary_user("0");
+    let listener = of_group();
+    let clients = queued(&listener);
+    let successor = of_group();
+    let mut late = Vec::new();
+    let report = lastack_graceful::listener::close_draining(
+        listener,
+        GROUP,
+        std::time::Instant::now() + std::time::Duration::from_secs(20),
+        |stream| {
+            late.push(TcpStream::connect(crate::scene::SERVER).expect("no gap"));
+            crate::scene::answer(stream);
+        },
+    )
+    .expect("a report");
+    assert_eq!((report.method, report.accepted), (Method::Steered, CLIENTS.into()));
+    assert!(report.lost_nobody(), "{report:?}");
+    assert_eq!(outcomes(clients), (CLIENTS, 0));
+    lastack_graceful::listener::stop_steering(&successor).expect("the group's rule is dropped");
+    crate::scene::ask(&mut late);
+    assert_eq!(serve_queue(&successor), CLIENTS);
+    assert_eq!(outcomes(late), (CLIENTS, 0));
+}
+
+#[test]
+fn a_shared_socket_keeps_its_queue_for_the_other_holder() {
+    ordinary_user("0");
+    let listener = alone();
+    let successor = listener.try_clone().expect("a second descriptor");
+    let clients = queued(&listener);
+    let report = undisturbed(|| drain(listener, Successor::SharedSocket));
+    assert_eq!((report.method, report.accepted), (Method::Shared, 0));
+    assert!(report.lost_nobody(), "{report:?}");
+    assert_eq!(serve_queue(&successor), CLIENTS);
+    assert_eq!(outcomes(clients), (CLIENTS, 0));
+}
+
+#[test]
+fn a_shared_socket_that_nobody_shares_is_told_with_its_victims() {
+    ordinary_user("0");
+    let listener = alone();
+    let clients = queued(&listener);
+    let report = undisturbed(|| drain(listener, Successor::SharedSocket));
+    assert_eq!((report.stranded, report.lost_nobody()), (CLIENTS, false));
+    assert_eq!(outcomes(clients), (0, CLIENTS));
+}
+
+#[test]
+fn without_a_successor_in_the_group_the_close_is_a_final_one() {
+    administrator();
+    let listener = of_group();
+    let clients = queued(&listener);
+    let report = drain(listener, GROUP);
+    assert_eq!(report.method, Method::SynFilter, "{report:?}");
+    assert_eq!(outcomes(clients), (CLIENTS, 0));
+}
+
+#[test]
+fn a_filter_of_the_programs_own_is_kept_and_the_queue_is_served_all_the_same() {
+    administrator();
+    let listener = alone();
+    let clients = queued(&listener);
+    listener::refuse_handshakes(&listener).expect("some filter");
+    let report = drain(listener, Successor::None);
+    assert_eq!((report.method, report.accepted), (Method::AcceptLoop, CLIENTS.into()));
+    assert!(!report.lost_nobody(), "an accept loop cannot know");
+    assert_eq!(outcomes(clients), (CLIENTS, 0));
+}
+
+#[test]
+fn an_accepted_connection_keeps_no_filter() {
+    administrator();
+    let listener = alone();
+    let mut client = TcpStream::connect(crate::scene::SERVER).expect("a connection");
+    let report = lastack_graceful::listener::close_draining(
+        listener,
+        Successor::None,
+        std::time::Instant::now() + std::time::Duration::from_secs(20),
+        |mut stream| {
+            assert!(!listener::has_filter(&stream).expect("SO_GET_FILTER"));
+            stream.write_all(&vec![b'x'; 100_000]).expect("more than one segment");
+        },
+    );
+    assert_eq!(report.expect("a report").accepted, 1);
+    let mut heard = Vec::new();
+    assert_eq!(client.read_to_end(&mut heard).expect("everything"), 100_000);
+}
+
+#[test]
+fn an_ordinary_user_ends_a_server_without_loss_to_those_who_wait() {
+    ordinary_user("0");
+    let listener = alone();
+    let clients = queued(&listener);
+    let report = drain(listener, Successor::None);
+    // A filter on a TCP socket needed no privilege before 2026.
+    assert!(matches!(report.method, Method::SynFilter | Method::AcceptLoop), "{report:?}");
+    assert_eq!(outcomes(clients), (CLIENTS, 0));
+}
+
+#[test]
+fn with_tcp_migrate_req_the_sibling_gets_who_waits() {
+    ordinary_user("1");
+    let listener = of_group();
+    let clients = queued(&listener);
+    let sibling = of_group();
+    undisturbed(|| drop(listener));
+    assert_eq!(serve_queue(&sibling), CLIENTS);
+    assert_eq!(outcomes(clients), (CLIENTS, 0));
+}
