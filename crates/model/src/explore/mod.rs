@@ -47,39 +47,40 @@ pub fn explore<S: Space>(space: &S, threads: usize) -> Explored<S> {
     let threads = threads.max(1);
     let mut shards = Shards::new();
     let mut order = vec![shards.begin(space.start())];
+    let mut found: Vec<Sorted<S>> = (0..threads).map(|_| Sorted::new(threads)).collect();
     let mut transitions = 0;
     let mut at = 0;
     while at < order.len() {
         let block = &order[at..order.len().min(at + BLOCK)];
-        let threads = if block.len() < WORTH_THREADS { 1 } else { threads };
-        let found = expand(space, &shards, block, threads);
+        let workers = if block.len() < WORTH_THREADS { 1 } else { threads };
+        let found = &mut found[..workers];
+        expand(space, &shards, block, found);
         at += block.len();
         transitions += found.iter().map(|sorted| sorted.len() as u64).sum::<u64>();
-        order.extend(shards.insert(&found, threads));
+        order.extend(shards.insert(found, threads));
     }
     Explored { shards, order, transitions }
 }
 
 /// What follows from each state of a block, by the thread that found it.
-fn expand<S: Space>(space: &S, shards: &Shards<S>, block: &[Id], threads: usize) -> Vec<Sorted<S>> {
-    let walk = |ids: &[Id]| {
-        let mut found = Sorted::new(ids.len() * USUAL_ACTIONS, threads);
+fn expand<S: Space>(space: &S, shards: &Shards<S>, block: &[Id], found: &mut [Sorted<S>]) {
+    let walk = |ids: &[Id], found: &mut Sorted<S>| {
         for &from in ids {
             space.successors(shards.state(from), &mut |action, state| {
                 found.add(from, action, state);
             });
         }
-        found
     };
-    if threads == 1 {
-        return vec![walk(block)];
+    found.iter_mut().for_each(Sorted::clear);
+    if let [found] = found {
+        return walk(block, found);
     }
+    let part = block.len().div_ceil(found.len());
     std::thread::scope(|scope| {
-        let part = block.len().div_ceil(threads);
-        let workers: Vec<_> =
-            block.chunks(part).map(|ids| scope.spawn(move || walk(ids))).collect();
-        workers.into_iter().map(joined).collect()
-    })
+        for (ids, found) in block.chunks(part).zip(found) {
+            scope.spawn(move || walk(ids, found));
+        }
+    });
 }
 
 fn joined<T>(worker: std::thread::ScopedJoinHandle<'_, T>) -> T {
@@ -215,9 +216,7 @@ impl Reversed {
 const BLOCK: usize = 1 << 15;
 
 /// With fewer states than this to expand, starting threads takes longer than the work.
-const WORTH_THREADS: usize = 1 << 9;
-
-const USUAL_ACTIONS: usize = 10;
+const WORTH_THREADS: usize = 1 << 12;
 
 #[cfg(test)]
 mod tests;

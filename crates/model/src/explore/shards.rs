@@ -58,10 +58,15 @@ impl Id {
 }
 
 impl<S: Space> Sorted<S> {
-    /// Nothing yet, with room for so many, for insertion by so many threads.
-    pub(super) fn new(room: usize, threads: usize) -> Self {
+    /// Nothing yet, for insertion by so many threads.
+    pub(super) fn new(threads: usize) -> Self {
         let parts = SHARDS.div_ceil(per_part(threads));
-        Self((0..parts).map(|_| Vec::with_capacity(room / parts)).collect())
+        Self((0..parts).map(|_| Vec::new()).collect())
+    }
+
+    /// Forgets them and keeps the room.
+    pub(super) fn clear(&mut self) {
+        self.0.iter_mut().for_each(Vec::clear);
     }
 
     pub(super) fn add(&mut self, from: Id, action: S::Action, state: S::State) {
@@ -91,11 +96,12 @@ impl<S: Space> Shards<S> {
         Id::new(shard, place)
     }
 
-    /// Takes in what is new of the states that were found, and returns where they are.
+    /// Takes in what is new of the states that were found, as many threads at a time as found them, and returns where
+    /// they are.
     pub(super) fn insert(&mut self, found: &[Sorted<S>], threads: usize) -> Vec<Id> {
         let per_part = per_part(threads);
         let parts = self.shards.chunks_mut(per_part).enumerate();
-        if threads == 1 {
+        if found.len() == 1 {
             return parts
                 .flat_map(|(part, shards)| take_in(shards, part, per_part, found))
                 .collect();
