@@ -2,5 +2,7 @@
 //! bounds with the outcome that the peer deserves, and `TIME_WAIT` stays where the report says.
 
 mod deadlines;
+mod reaper;
 mod time_wait;
+mod tokio;
 mod truncation;

@@ -30,10 +30,14 @@
 mod blocking;
 mod plan;
 mod policy;
+mod reaper;
 mod report;
 mod step;
+#[cfg(feature = "tokio")]
+pub mod tokio;
 
 pub use blocking::{CloseOrderly, abort, write_all_draining};
 pub use plan::{Finish, Plan, Seen, Want};
 pub use policy::{AtDeadline, ClosePolicy, Order};
+pub use reaper::{Reaper, ReaperCounts};
 pub use report::{CloseReport, Delivered, FirstFin, Outcome, TimeWait};

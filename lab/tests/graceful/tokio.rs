@@ -1,0 +1,152 @@
+//! Under tokio: nothing is lost by an orderly close, nor when its future is dropped.
+
+use ::tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use ::tokio::net::{TcpListener, TcpStream};
+use ::tokio::runtime::Builder;
+use lastack_graceful::close::tokio::{Lingering, close_orderly};
+use lastack_graceful::close::{ClosePolicy, Outcome, Reaper};
+use lastack_lab::namespace::Namespace;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream as Blocking;
+use std::thread::{JoinHandle, spawn};
+use std::time::Duration;
+
+const TRIALS: usize = 100;
+const ANSWER: usize = 1 << 20;
+const UPLOAD: usize = 8 << 20;
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What the server does with the stream once the answer is written.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    /// What hyper does with a plain stream.
+    ShutDownAndDrop,
+    Orderly,
+    Lingering,
+    LingeringDropped,
+    DroppedUnpolled,
+    DroppedHalfWay,
+}
+
+/// Uploads, and then reads; how much was read, and whether the upload failed.
+fn client(to: std::net::SocketAddr) -> JoinHandle<(usize, bool)> {
+    spawn(move || {
+        let mut stream = Blocking::connect(to).expect("connected");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a time limit");
+        let second = stream.try_clone().expect("a second handle");
+        let uploader = spawn(move || (&second).write_all(&vec![0; UPLOAD]).is_err());
+        let mut received = Vec::new();
+        let _ = stream.read_to_end(&mut received);
+        (received.len(), uploader.join().expect("the upload ends"))
+    })
+}
+
+async fn serve(mut stream: TcpStream, end: End, reaper: &Reaper) {
+    let policy = ClosePolicy::server().within(PATIENCE).idle(PATIENCE);
+    stream.read_exact(&mut [0]).await.expect("a request");
+    if matches!(end, End::Lingering | End::LingeringDropped) {
+        let mut stream = Lingering::new(stream, policy).left_to(reaper);
+        stream.write_all(&vec![0; ANSWER]).await.expect("written");
+        if matches!(end, End::Lingering) {
+            stream.shutdown().await.expect("shut down");
+            let outcome = stream.report().map(|report| report.outcome);
+            assert_eq!(outcome, Some(Outcome::Orderly));
+        }
+        return;
+    }
+    // The client may have been reset already by the naive one's kernel.
+    let _ = stream.write_all(&vec![0; ANSWER]).await;
+    let half_way = Duration::from_micros(300);
+    match end {
+        End::ShutDownAndDrop => drop(stream.shutdown().await),
+        End::DroppedUnpolled => drop(close_orderly(stream, &policy).left_to(reaper)),
+        End::DroppedHalfWay => {
+            let closing = close_orderly(stream, &policy).left_to(reaper);
+            let _ = ::tokio::time::timeout(half_way, closing).await;
+        }
+        End::Orderly | End::Lingering | End::LingeringDropped => {
+            let report = close_orderly(stream, &policy).await.expect("a close");
+            assert_eq!(report.outcome, Outcome::Orderly);
+        }
+    }
+}
+
+/// How many answers were cut, and how many uploads failed.
+fn play(end: End) -> (usize, usize) {
+    let _namespace = Namespace::enter();
+    let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let reaper = Reaper::new(TRIALS).expect("a reaper");
+    let (mut cut, mut failed) = (0, 0);
+    let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a listener");
+    let to = listener.local_addr().expect("an address");
+    for _ in 0..TRIALS {
+        let client = client(to);
+        runtime.block_on(async {
+            let (stream, _) = listener.accept().await.expect("a connection");
+            serve(stream, end, &reaper).await;
+        });
+        let (received, upload_failed) = client.join().expect("the client ends");
+        cut += usize::from(received < ANSWER);
+        failed += usize::from(upload_failed);
+    }
+    assert_eq!(reaper.wait(PATIENCE), 0);
+    let counts = reaper.counts();
+    assert_eq!(counts.orderly, counts.taken, "{counts:?}");
+    if matches!(end, End::LingeringDropped | End::DroppedUnpolled) {
+        assert_eq!(counts.taken, TRIALS as u64);
+    }
+    (cut, failed)
+}
+
+#[test]
+fn a_stream_that_is_shut_down_and_dropped_harms_its_client() {
+    let (cut, failed) = play(End::ShutDownAndDrop);
+    assert!(cut + failed > 0, "nobody was harmed in {TRIALS} trials");
+}
+
+#[test]
+fn an_orderly_close_loses_nothing() {
+    assert_eq!(play(End::Orderly), (0, 0));
+}
+
+#[test]
+fn a_lingering_stream_loses_nothing_shut_down_or_dropped() {
+    assert_eq!(play(End::Lingering), (0, 0));
+    assert_eq!(play(End::LingeringDropped), (0, 0));
+}
+
+#[test]
+fn a_future_that_is_dropped_loses_nothing() {
+    assert_eq!(play(End::DroppedUnpolled), (0, 0));
+    assert_eq!(play(End::DroppedHalfWay), (0, 0));
+}
+
+#[test]
+fn peers_that_do_not_play_along_end_in_time() {
+    let _namespace = Namespace::enter();
+    let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
+        let to = listener.local_addr().expect("an address");
+        let policy = ClosePolicy::server().idle(Duration::from_millis(200));
+        let _silent = TcpStream::connect(to).await.expect("connected");
+        let (ours, _) = listener.accept().await.expect("a connection");
+        let report = close_orderly(ours, &policy).await.expect("a close");
+        assert_eq!(report.outcome, Outcome::Acknowledged);
+
+        let mut floods = Blocking::connect(to).expect("connected");
+        let flood = spawn(move || while floods.write_all(&[0; 1 << 12]).is_ok() {});
+        let (ours, _) = listener.accept().await.expect("a connection");
+        let report = close_orderly(ours, &policy.discard_limit(1 << 20)).await.expect("a close");
+        assert_eq!(report.outcome, Outcome::DiscardLimit);
+        flood.join().expect("the reset ends it");
+    });
+}
+
+/// What hyper asks of a stream.
+const fn is_usable_by_servers<T>()
+where
+    T: ::tokio::io::AsyncRead + ::tokio::io::AsyncWrite + Unpin + Send + 'static,
+{
+}
+const _: () = is_usable_by_servers::<Lingering>();
