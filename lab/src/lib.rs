@@ -9,6 +9,7 @@
 )]
 
 pub mod crowd;
+pub mod handover;
 pub mod link;
 pub mod namespace;
 pub mod other_explorer;

@@ -29,6 +29,7 @@ Usage: cargo xtask TASK
   bench explore   how fast every state is found, beside stateright with the same transition function
   bench close     how much of an answer arrives, by how the server closes (as root)
   bench free      how soon `lastack free` frees a port beside ss -K, fuser -k and others, and what dies (as root)
+  bench listener  how many requests fail while one listener follows another, by how the old one is closed (as root)
   bench wait      how soon `lastack wait` runs its command, and what waiting costs (as root)
   bench why       what `lastack why` costs beside ss, lsof and others, on crowds of sockets (as root)
   docs            write man pages and shell completions to target/man and target/completions
@@ -56,6 +57,7 @@ fn dispatch(words: &[&str]) -> Result<ExitCode, Failure> {
         ["bench", "explore"] => bench::explore()?,
         ["bench", "close"] => bench::close::run()?,
         ["bench", "free"] => bench::free::run()?,
+        ["bench", "listener"] => bench::listener::run()?,
         ["bench", "wait"] => bench::wait::run()?,
         ["bench", "why"] => bench::why::run()?,
         ["docs"] => docs::run()?,

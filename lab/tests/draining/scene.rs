@@ -1,13 +1,13 @@
 //! Listeners with clients waiting in them, and what these clients hear.
 
 use lastack_graceful::listener::{DrainReport, Successor, close_draining};
+use lastack_lab::handover::become_nobody;
 use lastack_lab::namespace::Namespace;
 use lastack_lab::sockets;
 use lastack_lab::states::wait_until;
 use lastack_model::bind::Options;
 use lastack_model::facts::{Family, Transport};
 use lastack_os::listener;
-use rustix::thread::{Gid, Uid, set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
@@ -16,12 +16,7 @@ use std::time::{Duration, Instant};
 pub(crate) fn ordinary_user(migrate: &str) {
     let namespace = Namespace::enter();
     namespace.set("ipv4/tcp_migrate_req", migrate);
-    set_thread_groups(&[]).expect("no groups");
-    let (gid, uid) = (Gid::from_raw(NOBODY), Uid::from_raw(NOBODY));
-    set_thread_res_gid(gid, gid, gid).expect("the group of nobody");
-    set_thread_res_uid(uid, uid, uid).expect("nobody");
-    let capabilities = rustix::thread::capabilities(None).expect("this thread's capabilities");
-    assert!(capabilities.effective.is_empty(), "an ordinary user has none");
+    become_nobody();
 }
 
 /// A namespace in which this thread may do everything.
@@ -92,7 +87,7 @@ pub(crate) fn outcomes(clients: Vec<TcpStream>) -> (u32, u32) {
 }
 
 /// What a client hears: the answer, or something else instead.
-pub(crate) fn outcome(mut client: TcpStream) -> io::Result<Result<(), Vec<u8>>> {
+fn outcome(mut client: TcpStream) -> io::Result<Result<(), Vec<u8>>> {
     client.set_read_timeout(Some(PATIENCE))?;
     let mut heard = Vec::new();
     client.read_to_end(&mut heard)?;
@@ -107,10 +102,9 @@ pub(crate) fn drain(listener: TcpListener, successor: Successor) -> DrainReport 
 pub(crate) const CLIENTS: u32 = 50;
 pub(crate) const SERVER: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
-pub(crate) const QUESTION: &[u8] = b"question";
+const QUESTION: &[u8] = b"question";
 const ANSWER: &[u8] = b"answer";
 const PATIENCE: Duration = Duration::from_secs(20);
-const NOBODY: u32 = lastack_lab::program::NOBODY;
 
 fn listening(options: Options) -> TcpListener {
     let socket = sockets::open(Transport::Tcp, Family::V4);

@@ -6,6 +6,7 @@
 pub(crate) mod close;
 mod crowd;
 pub(crate) mod free;
+pub(crate) mod listener;
 mod race;
 mod table;
 pub(crate) mod wait;
