@@ -65,16 +65,20 @@ fn an_answer_larger_than_all_buffers_reaches_a_client_that_does_not_read_yet() {
 }
 
 #[test]
-fn over_a_slow_link_a_plain_close_always_cuts_and_an_orderly_one_never() {
+fn over_a_slow_link_a_plain_close_cuts_most_answers_and_an_orderly_one_none() {
     let namespace = Namespace::enter();
     let far = OtherHost::joined_to(&namespace);
     shape("out");
     far.run(|_| shape("in"));
     let listener = TcpListener::bind((HERE, 0)).expect("a listener");
-    for (strategy, cut) in [(Strategy::Naive, TRIALS), (Strategy::Orderly, 0)] {
+    let cut = |strategy| {
         let trials = (0..TRIALS).map(|_| trial_from(&far, &listener, Client::Extra, strategy));
-        assert_eq!(trials.filter(|trial| trial.lost > 0).count(), cut, "{strategy:?}");
-    }
+        trials.filter(|trial| trial.lost > 0).count()
+    };
+    // Not always all: where the server is held up before it closes, the link has the time to carry everything.
+    let naive = cut(Strategy::Naive);
+    assert!(naive > TRIALS / 2, "a plain close cut only {naive} of {TRIALS}");
+    assert_eq!(cut(Strategy::Orderly), 0);
 }
 
 /// 100 Mbit/s from here on.
