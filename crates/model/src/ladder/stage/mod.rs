@@ -248,7 +248,7 @@ impl Stage {
         let since = if timer == Timer::TimeWait { self.wait_since[at] } else { self.now };
         let length = length_of(timer, self.tcbs[at].state);
         self.now = self.now.max(Moment(since.0 + length));
-        let given = self.sockets[at].timeout(&mut self.tcbs[at], timer);
+        let given = self.sockets[at].timeout(&mut self.tcbs[at], timer, &self.profile);
         self.tell(What::Timer(side, timer));
         self.news(side, &given);
         self.send(side, self.incarnations[at], &given, Make::Repeated);

@@ -74,6 +74,10 @@ impl Socket {
         profile: &Profile,
     ) -> Given {
         self.accepted |= !matches!(call, Call::Listen | Call::CloseListener | Call::Destroy);
+        let ends = !matches!(call, Call::Accept | Call::Read | Call::KeepAlive | Call::UserTimeout);
+        if tcb.state == State::Listen && ends {
+            self.listens = false;
+        }
         let effects = match call {
             Call::Connect => tcb.open(iss),
             Call::Listen => {
@@ -90,10 +94,7 @@ impl Socket {
                 self.deaf = true;
                 tcb.shutdown()
             }
-            Call::Close | Call::Die | Call::Exit => {
-                self.listens &= tcb.state != State::Listen;
-                return self.close(tcb, profile);
-            }
+            Call::Close | Call::Die | Call::Exit => return self.close(tcb, profile),
             Call::Abort => tcb.abort(),
             Call::Disconnect => return held(tcb, Report::Reset),
             Call::Destroy => return held(tcb, Report::Aborted),
@@ -137,7 +138,8 @@ impl Socket {
             let _forgotten = tcb.timeout(Timer::GiveUp);
         }
         let may_open = segment.control() == Control::SYN && segment.ack.is_none();
-        if tcb.state == State::Closed && self.listens && may_open {
+        let outlives = self.listens && !profile.listener_is_the_connection;
+        if tcb.state == State::Closed && outlives && may_open {
             let _again = tcb.listen();
         }
         if matches!(tcb.state, State::Listen | State::TimeWait) && may_open {
@@ -213,15 +215,15 @@ impl Socket {
     }
 
     /// A timer ran out.
-    pub(super) fn timeout(&self, tcb: &mut Tcb, timer: Timer) -> Given {
+    pub(super) fn timeout(&self, tcb: &mut Tcb, timer: Timer, profile: &Profile) -> Given {
         if timer == Timer::GiveUp && self.gives_up_idle(tcb) {
             // The peer is reset, should it be there after all (`tcp_keepalive_timer`).
             return held(tcb, Report::TimedOut);
         }
         let before = tcb.state;
         let given = Given::of(&tcb.timeout(timer));
-        if before == State::SynReceived && tcb.state == State::Closed && self.listens {
-            let _again = tcb.listen();
+        if !profile.listener_is_the_connection {
+            self.fall_back(tcb, before, profile);
         }
         given
     }
