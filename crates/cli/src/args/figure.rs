@@ -1,5 +1,6 @@
 //! What can be typed after `figure`.
 
+use super::System;
 use super::close::state_among;
 use clap::{Args, ColorChoice, Subcommand, ValueEnum};
 use lastack_model::state::State;
@@ -85,18 +86,6 @@ pub struct LadderArgs {
     /// How to draw.
     #[command(flatten, next_help_heading = "Output")]
     pub drawing: DrawingArgs,
-}
-
-/// A system that the model knows.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
-pub enum System {
-    /// Linux at its defaults.
-    Linux,
-    /// The letter of RFC 9293.
-    Rfc9293,
-    /// FreeBSD at its defaults.
-    #[value(name = "freebsd")]
-    FreeBsd,
 }
 
 /// A plot.

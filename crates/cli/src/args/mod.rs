@@ -7,15 +7,15 @@ mod close;
 pub mod duration;
 pub mod figure;
 mod free;
+mod system;
 mod tune;
 mod wait;
 mod why;
 
-pub use check::{
-    Against, CellsArgs, CheckArgs, CheckVerb, ReplayArgs, StoriesArgs, System, TablesArgs,
-};
+pub use check::{Against, CellsArgs, CheckArgs, CheckVerb, ReplayArgs, StoriesArgs, TablesArgs};
 pub use close::{CloseArgs, FilterArgs, YesArgs};
 pub use free::{ConsentArgs, FreeArgs, GuardArgs};
+pub use system::System;
 pub use tune::{Os, TuneArgs};
 pub use wait::{Until, WaitArgs};
 pub use why::{FileArgs, WhyArgs};

@@ -1,9 +1,9 @@
 //! `lastack figure`: the state diagram, the table of pairs, ladders and plots, drawn from the rules themselves.
 
 use super::check;
+use crate::args::System;
 use crate::args::figure::{
     DiagramArgs, DrawingArgs, FigureArgs, FigureVerb, FileOutArgs, Format, LadderArgs, MatrixArgs,
-    System,
 };
 use crate::choose_color;
 use crate::error::Error;
@@ -17,7 +17,7 @@ use lastack_model::facts::Transport;
 use lastack_model::figure::pairs::Pairs;
 use lastack_model::figure::{self, Arcs, Marks};
 use lastack_model::ladder::{self, Ladder, scenario};
-use lastack_model::script::{self, replay::Dialect};
+use lastack_model::script;
 use lastack_model::state::State;
 use lastack_os::namespace;
 use lastack_os::sock_diag::{self, Dump, Filter};
@@ -143,11 +143,7 @@ fn story(name: &str) -> Result<Ladder, Error> {
 
 /// What happens in a script.
 fn replayed(file: &Path, against: System) -> Result<Ladder, Error> {
-    let dialect = match against {
-        System::Linux => Dialect::LINUX,
-        System::Rfc9293 => Dialect::RFC_9293,
-        System::FreeBsd => Dialect::FREE_BSD,
-    };
+    let dialect = against.dialect();
     let script = script::parse(&check::read(file)?, dialect.defined).map_err(|cause| {
         Error::new(format!("failed to read the script {}: {cause}", file.display()))
     })?;

@@ -3,6 +3,7 @@
 //! The poor relative of a dump: no cookie, control group, device or `V6ONLY`, and no bound socket that is neither
 //! connected nor listening.
 
+use crate::connection;
 use lastack_model::facts::{Family, Kind, Socket, Timer, TimerKind, Transport};
 use lastack_model::ids::{Inode, Uid};
 use lastack_model::state::State;
@@ -42,7 +43,8 @@ pub fn parse_line(table: Table, line: &str) -> Option<Socket> {
     let mut fields = line.split_ascii_whitespace();
     let local = endpoint(table.family, fields.nth(1)?)?;
     let remote = endpoint(table.family, fields.next()?)?;
-    let state = state(u8::from_str_radix(fields.next()?, 16).ok()?)?;
+    // An unconnected UDP socket is shown as closed.
+    let state = connection::state(u8::from_str_radix(fields.next()?, 16).ok()?)?;
     let (send_queue, receive_queue) = pair(fields.next()?)?;
     let (timer, expires) = pair(fields.next()?)?;
     let retransmits = u32::from_str_radix(fields.next()?, 16).ok()?;
@@ -103,24 +105,6 @@ const fn kind(state: State, timer: TimerKind, inode: Option<Inode>) -> Kind {
         (State::SynReceived, _) if inode.is_none() => Kind::Request,
         _ => Kind::Full,
     }
-}
-
-/// `include/net/tcp_states.h`; an unconnected UDP socket is shown as 7.
-const fn state(raw: u8) -> Option<State> {
-    Some(match raw {
-        1 => State::Established,
-        2 => State::SynSent,
-        3 | 12 => State::SynReceived,
-        4 => State::FinWait1,
-        5 => State::FinWait2,
-        6 => State::TimeWait,
-        7 => State::Closed,
-        8 => State::CloseWait,
-        9 => State::LastAck,
-        10 => State::Listen,
-        11 => State::Closing,
-        _ => return None,
-    })
 }
 
 /// UDP has no timers.

@@ -1,7 +1,8 @@
 //! What can be typed after `check cells`.
 
+use crate::args::System;
 use clap::builder::PossibleValuesParser;
-use clap::{Args, ColorChoice, ValueEnum};
+use clap::{Args, ColorChoice};
 use lastack_model::script::cells::{Kind, Row};
 
 /// The arguments of `check cells`.
@@ -31,18 +32,6 @@ pub struct CellsArgs {
     /// When to use colour.
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub color: ColorChoice,
-}
-
-/// The systems that are modelled.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
-pub enum System {
-    /// Linux at its defaults.
-    Linux,
-    /// The letter of RFC 9293.
-    Rfc9293,
-    /// FreeBSD at its defaults.
-    #[value(name = "freebsd")]
-    FreeBsd,
 }
 
 fn states() -> PossibleValuesParser {

@@ -5,7 +5,7 @@ mod replay;
 mod stories;
 mod tables;
 
-pub use cells::{CellsArgs, System};
+pub use cells::CellsArgs;
 pub use replay::{Against, ReplayArgs};
 pub use stories::StoriesArgs;
 pub use tables::TablesArgs;

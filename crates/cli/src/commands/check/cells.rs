@@ -1,6 +1,6 @@
 //! `lastack check cells`: the model against this machine's kernel in every cell, or the model's table alone.
 
-use crate::args::{CellsArgs, System};
+use crate::args::CellsArgs;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::report::check::cells as report;
@@ -11,7 +11,7 @@ use lastack_os::live;
 
 /// Asks what was asked.
 pub(super) fn run(args: &CellsArgs) -> Result<Exit, Error> {
-    let dialect = dialect(args.against);
+    let dialect = args.against.dialect();
     if let Some(name) = &args.script {
         return script(name, &dialect);
     }
@@ -75,14 +75,6 @@ fn ask(cells: &[Cell]) -> Result<Vec<Observed>, Error> {
 
 fn lost(verdict: &Verdict) -> Error {
     Error::new(format!("the model does not get to a state: {verdict}"))
-}
-
-const fn dialect(system: System) -> Dialect {
-    match system {
-        System::Linux => Dialect::LINUX,
-        System::Rfc9293 => Dialect::RFC_9293,
-        System::FreeBsd => Dialect::FREE_BSD,
-    }
 }
 
 fn exit(outcome: &report::Outcome) -> Exit {
