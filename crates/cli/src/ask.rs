@@ -8,20 +8,12 @@ use lastack_model::bind::{Options, Request};
 use lastack_model::facts::{Asker, Host, Transport};
 use lastack_model::ids::{InterfaceIndex, Pid, Uid};
 use lastack_model::why::{Permission, Question};
+use lastack_os::gather::Binder;
 use lastack_os::host;
 use lastack_os::namespace::{self, Namespace};
 use lastack_os::process::{self, Credentials};
 use lastack_os::trial::TrialUser;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
-/// Who would bind.
-#[derive(Clone, Copy, Debug)]
-pub struct Binder {
-    /// What the rules see of it.
-    pub asker: Asker,
-    /// As whom a trial is made.
-    pub trial: TrialUser,
-}
 
 /// The namespace that the arguments name, if not the caller's.
 pub fn namespace(bind: &BindArgs) -> Result<Option<Namespace>, Error> {

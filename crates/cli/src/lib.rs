@@ -10,7 +10,6 @@ pub mod commands;
 pub mod consent;
 pub mod error;
 pub mod exit;
-pub mod gather;
 pub mod like;
 pub mod report;
 pub mod typed;

@@ -10,6 +10,7 @@ pub mod act;
 pub mod bound;
 pub mod connection;
 pub mod error;
+pub mod gather;
 pub mod holders;
 pub mod host;
 pub mod interrupt;

@@ -6,7 +6,6 @@ use crate::ask;
 use crate::commands::why;
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::gather;
 use crate::report::page::{self, Page};
 use crate::report::{connect as report, json};
 use lastack_model::bind::Connect;
@@ -15,7 +14,7 @@ use lastack_model::ids::Port;
 use lastack_model::ports::{Strain, Survey};
 use lastack_model::why::{Connection, Sample, Tuple, Verdict};
 use lastack_os::sock_diag::{self, Detail, Filter, States};
-use lastack_os::{host, namespace};
+use lastack_os::{gather, host, namespace};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 

@@ -4,13 +4,12 @@
 
 use crate::address::Target;
 use crate::args::FreeArgs;
-use crate::ask::{self, Binder};
+use crate::ask;
 use crate::carry::{self, Done, Outcome};
 use crate::commands;
 use crate::consent::{Answer, Leave};
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::gather;
 use crate::report::page::{self, Page};
 use crate::report::{free as report, json, plan as paper};
 use crate::waiting::{self, Limits, Refused};
@@ -20,6 +19,7 @@ use lastack_model::plan::{self, Act, Obstacle, Plan, Step, Taken, Terms};
 use lastack_model::stop::Stop;
 use lastack_model::why::{Conflict, Explanation, Permission, Question, Role, Verdict};
 use lastack_os::act::stop::{self, Kill};
+use lastack_os::gather::{self, Binder};
 use lastack_os::sock_diag::{self, Filter};
 use lastack_os::{act, host, namespace};
 use std::time::{Duration, Instant};

@@ -137,8 +137,7 @@ fn nobody(conflict: &Conflict) -> String {
         return "no process: the kernel alone keeps it".into();
     }
     let user = conflict.sockets.example.uid.map(|uid| format!("; the socket belongs to uid {uid}"));
-    let service =
-        conflict.service.as_ref().map(|service| format!(", {}", phrase::service(service)));
+    let service = conflict.service.as_ref().map(|service| format!(", {service}"));
     format!("no visible process{}{}", user.unwrap_or_default(), service.unwrap_or_default())
 }
 

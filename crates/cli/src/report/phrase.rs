@@ -3,8 +3,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use lastack_model::facts::{
-    Descriptor, Holder, Inheritance, Process, RestartPolicy, Service, ServiceKind, SocketGroup,
-    Transport,
+    Descriptor, Holder, Inheritance, Process, RestartPolicy, SocketGroup, Transport,
 };
 use lastack_model::lifetime::{Lifetime, Prolonged, Span, SpanSource};
 use std::net::{IpAddr, SocketAddr};
@@ -116,24 +115,8 @@ fn more(group: &SocketGroup) -> &'static str {
 /// A process in one line: name, pid, user, service.
 pub fn process(process: &Process) -> String {
     let user = process.user.clone().unwrap_or_else(|| format!("uid {}", process.uid));
-    let service = process.service.as_ref().map(|of| format!(", {}", service(of)));
+    let service = process.service.as_ref().map(|of| format!(", {of}"));
     format!("{}, pid {}, user {user}{}", process.name, process.pid, service.unwrap_or_default())
-}
-
-/// A service or container, by the name people know it by.
-pub fn service(service: &Service) -> String {
-    let name = service.name.as_str();
-    // Container tools show and take the first twelve digits of an id.
-    let id = name.get(..12).unwrap_or(name);
-    match service.kind {
-        ServiceKind::SystemUnit => format!("unit {name}"),
-        ServiceKind::UserUnit => format!("user unit {name}"),
-        ServiceKind::Docker => format!("Docker container {id}"),
-        ServiceKind::Podman => format!("Podman container {id}"),
-        ServiceKind::Kubernetes => format!("Kubernetes container {id}"),
-        ServiceKind::Lxc => format!("LXC container {name}"),
-        ServiceKind::Cgroup => format!("control group {name}"),
-    }
 }
 
 /// How a process holds a socket.

@@ -4,12 +4,11 @@
 //! end to listen for. Where trials are forbidden, or would ask for `SO_REUSEPORT`, the tables decide as well.
 
 use super::{End, Limits, Obstacle, Progress, Refused, TICK, Waited};
-use crate::ask::Binder;
 use crate::error::Error;
-use crate::gather;
 use lastack_model::facts::{Facts, Kind, Trial, TrialOutcome};
 use lastack_model::waiting::{self, Cost, Hearing, Occasion, Outlook, Prospect};
 use lastack_model::why::{Explanation, Permission, Question};
+use lastack_os::gather::{self, Binder};
 use lastack_os::process::Handle;
 use lastack_os::sock_diag::{Destroyed, Presence, Sentry};
 use lastack_os::watch::{Watch, Woken};

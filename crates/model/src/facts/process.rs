@@ -1,6 +1,7 @@
 //! The processes that hold sockets: who they are, how they were started, who would start them again.
 
 use crate::ids::{Inode, Pid, Uid};
+use std::fmt;
 
 /// One process's hold on one socket.
 #[derive(Clone, Debug)]
@@ -158,6 +159,24 @@ impl ServiceKind {
     /// Whether a container engine made it.
     pub const fn is_container(self) -> bool {
         matches!(self, Self::Docker | Self::Podman | Self::Kubernetes)
+    }
+}
+
+impl fmt::Display for Service {
+    /// The name people know it by.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.name.as_str();
+        // Container tools show and take the first twelve digits of an id.
+        let id = name.get(..12).unwrap_or(name);
+        match self.kind {
+            ServiceKind::SystemUnit => write!(f, "unit {name}"),
+            ServiceKind::UserUnit => write!(f, "user unit {name}"),
+            ServiceKind::Docker => write!(f, "Docker container {id}"),
+            ServiceKind::Podman => write!(f, "Podman container {id}"),
+            ServiceKind::Kubernetes => write!(f, "Kubernetes container {id}"),
+            ServiceKind::Lxc => write!(f, "LXC container {name}"),
+            ServiceKind::Cgroup => write!(f, "control group {name}"),
+        }
     }
 }
 

@@ -1,21 +1,39 @@
 //! Meets the needs of a question: the loop between the rules, which decide, and the operating system, which knows.
+//!
+//! Nothing is judged here: [`why::why`] says what it must know, the other modules find it out, and what they cannot find
+//! out is recorded as not seen. All of it happens in the calling thread's network namespace.
 
-use crate::ask::Binder;
-use crate::error::Error;
+use crate::namespace::Namespace;
+use crate::sock_diag::{self, BoundSockets, Detail, Filter};
+use crate::trial::{self, TrialUser};
+use crate::{Result, bound, holders, host, namespace, options, process};
 use lastack_model::bind::Request;
 use lastack_model::facts::{
-    Descriptor, Elsewhere, Facts, Holder, Host, SocketGroup, SocketOptions, Sockets, Transport,
-    Trial, TrialOutcome, Unseen,
+    Asker, Descriptor, Elsewhere, Facts, Holder, Host, SocketGroup, SocketOptions, Sockets,
+    Transport, Trial, TrialOutcome, Unseen,
 };
 use lastack_model::ids::{CgroupId, Inode, Port};
 use lastack_model::why::{self, Explanation, Need, Question};
-use lastack_os::namespace::Namespace;
-use lastack_os::sock_diag::{self, BoundSockets, Detail, Filter};
-use lastack_os::{bound, holders, namespace, options, process, trial};
 use std::collections::{HashMap, HashSet};
 
+/// Who would bind.
+#[derive(Clone, Copy, Debug)]
+pub struct Binder {
+    /// What the rules see of it.
+    pub asker: Asker,
+    /// As whom a trial is made.
+    pub trial: TrialUser,
+}
+
+impl Binder {
+    /// The calling thread itself.
+    pub fn caller() -> Result<Self> {
+        Ok(Self { asker: host::own_asker()?, trial: TrialUser::Caller })
+    }
+}
+
 /// The facts that every question about these ports starts from.
-pub fn facts(ports: &[(Transport, Port)], host: &Host) -> Result<Facts, Error> {
+pub fn facts(ports: &[(Transport, Port)], host: &Host) -> Result<Facts> {
     let mut facts = Facts { host: host.clone(), ..Facts::default() };
     let mut seen: Vec<(Transport, Port)> = Vec::new();
     for &(transport, port) in ports {
@@ -35,7 +53,7 @@ pub fn facts(ports: &[(Transport, Port)], host: &Host) -> Result<Facts, Error> {
 }
 
 /// On kernels that do not list bound sockets, their descriptors show them.
-fn find_bound(port: Port, facts: &mut Facts) -> Result<(), Error> {
+fn find_bound(port: Port, facts: &mut Facts) -> Result<()> {
     let groups = facts.sockets.groups().iter();
     let listed: Vec<Inode> = groups.flat_map(|group| group.inodes.iter().copied()).collect();
     let found = bound::on_port(port, &listed)?;
