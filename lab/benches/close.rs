@@ -1,28 +1,41 @@
 //! How much of an answer arrives, by how the server closes and what its client does meanwhile.
 //!
-//! `cargo xtask bench close` runs it, as root, with 1,000 trials of each unless told another number.
+//! `cargo xtask bench close` runs it, as root, with 1,000 trials of each over loopback and a tenth of that over a link of
+//! 100 Mbit/s, unless told another number.
 
+use lastack_lab::link::{HERE, OtherHost};
 use lastack_lab::namespace::Namespace;
-use lastack_lab::truncation::{Client, Strategy, Trial, trial};
+use lastack_lab::truncation::{Client, Exchange, Strategy, Trial};
 use std::net::TcpListener;
 
 fn main() {
-    let _namespace = Namespace::enter();
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
+    let namespace = Namespace::enter();
     let trials = std::env::var("LASTACK_TRIALS").map_or(1000, |number| {
         number.parse().expect("LASTACK_TRIALS is the number of trials of each")
     });
-    println!("loopback, {trials} trials of each\n");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
+    table("loopback", trials, |exchange| exchange.run(&listener));
+
+    let far = OtherHost::joined_to(&namespace);
+    far.slow_down();
+    let listener = TcpListener::bind((HERE, 0)).expect("a listener");
+    table("100 Mbit/s", trials.div_ceil(10), |exchange| exchange.run_from(&far, &listener));
+}
+
+fn table(link: &str, trials: usize, run: impl Fn(Exchange) -> Trial) {
+    println!("{link}, {trials} trials of each\n");
     println!(
         "{:<26}{:<16}{:>9}{:>10}{:>13}{:>13}{:>13}",
         "close", "client", "cut", "ratio", "median lost", "silent cuts", "send errors"
     );
     for client in Client::ALL {
         for strategy in Strategy::ALL {
-            let trials: Vec<_> = (0..trials).map(|_| trial(&listener, client, strategy)).collect();
+            let exchange = Exchange::of(client, strategy);
+            let trials: Vec<_> = (0..trials).map(|_| run(exchange)).collect();
             print(client, strategy, &trials);
         }
     }
+    println!();
 }
 
 fn print(client: Client, strategy: Strategy, trials: &[Trial]) {

@@ -90,6 +90,16 @@ impl OtherHost {
         format!("/proc/{}/task/{task}/ns/net", std::process::id())
     }
 
+    /// Lets the wire carry 100 Mbit/s in either direction, no more.
+    ///
+    /// # Panics
+    ///
+    /// When the kernel has no token bucket filter.
+    pub fn slow_down(&self) {
+        shape("out");
+        self.run(|_| shape("in"));
+    }
+
     /// Lets the other host receive, and never answer. Something must have been sent to it before.
     pub fn fall_silent(&self) {
         // Were its link address forgotten, the kernel here would call it unreachable, which is an answer.
@@ -110,6 +120,12 @@ impl Drop for OtherHost {
             let _ = thread.join();
         }
     }
+}
+
+fn shape(device: &str) {
+    let shape = format!("qdisc add dev {device} root tbf rate 100mbit burst 32k latency 50ms");
+    let run = program::run(Command::new("tc").args(shape.split(' ')));
+    assert_eq!(run.code, Some(0), "tc {shape}: {} (needs iproute2 and sch_tbf)", run.stderr);
 }
 
 /// Runs `ip` in the calling thread's namespace.

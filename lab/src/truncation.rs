@@ -40,6 +40,19 @@ pub enum Strategy {
     Orderly,
 }
 
+/// One answer to one client.
+#[derive(Clone, Copy, Debug)]
+pub struct Exchange {
+    /// What the client does.
+    pub client: Client,
+    /// How the server closes.
+    pub strategy: Strategy,
+    /// Octets of the answer.
+    pub answer: usize,
+    /// Octets that the client uploads, if it does: whole blocks of 64 KiB.
+    pub upload: usize,
+}
+
 /// What came of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Trial {
@@ -63,28 +76,6 @@ impl Client {
             Self::Extra | Self::Duplex => 1 << 20,
             // What fits into the buffers, or a server that does not read while it writes would wait for ever.
             Self::SendThenRead => 16 << 10,
-        }
-    }
-
-    fn run(self, stream: TcpStream) -> (usize, bool, bool) {
-        match self {
-            Self::Extra => {
-                let sent = (&stream).write_all(b"\r\n");
-                let (received, read_error) = read_all(stream);
-                (received, sent.is_err(), read_error)
-            }
-            Self::Duplex => {
-                let uploader = stream.try_clone().expect("a second handle");
-                let uploader = std::thread::spawn(move || upload(uploader));
-                let (received, read_error) = read_all(stream);
-                (received, uploader.join().expect("the upload ends"), read_error)
-            }
-            Self::SendThenRead => {
-                let second = stream.try_clone().expect("a second handle");
-                let send_error = upload(second);
-                let (received, read_error) = read_all(stream);
-                (received, send_error, read_error)
-            }
         }
     }
 }
@@ -132,60 +123,72 @@ impl Strategy {
     }
 }
 
-/// One connection to this listener by a client on this host.
-///
-/// # Panics
-///
-/// When a step fails that the close does not decide about.
-pub fn trial(listener: &TcpListener, client: Client, strategy: Strategy) -> Trial {
-    trial_of(listener, client, strategy, client.answer())
+impl Exchange {
+    /// An answer as long as the client's kind allows, under an upload of 8 MiB.
+    pub const fn of(client: Client, strategy: Strategy) -> Self {
+        Self { client, strategy, answer: client.answer(), upload: 8 << 20 }
+    }
+
+    /// One connection to this listener by a client on this host.
+    ///
+    /// # Panics
+    ///
+    /// When a step fails that the close does not decide about.
+    pub fn run(self, listener: &TcpListener) -> Trial {
+        let to = listener.local_addr().expect("an address");
+        self.serve(listener, std::thread::spawn(move || self.ask(to)))
+    }
+
+    /// One by a client on the other host.
+    ///
+    /// # Panics
+    ///
+    /// When a step fails that the close does not decide about.
+    pub fn run_from(self, far: &OtherHost, listener: &TcpListener) -> Trial {
+        let to = listener.local_addr().expect("an address");
+        // A thread begins in the namespace of the one that starts it.
+        self.serve(listener, far.run(move |_| std::thread::spawn(move || self.ask(to))))
+    }
+
+    fn serve(self, listener: &TcpListener, peer: JoinHandle<Got>) -> Trial {
+        let (stream, _) = listener.accept().expect("a connection");
+        (&stream).read_exact(&mut [0; HEAD]).expect("a head");
+        let report = self.strategy.answer(stream, &vec![b'a'; self.answer], self.client);
+        let Got { received, send_error, read_error } = peer.join().expect("the client ends");
+        Trial { lost: self.answer - received, send_error, read_error, report }
+    }
+
+    fn ask(self, to: SocketAddr) -> Got {
+        let stream = connect(to);
+        let second = stream.try_clone().expect("a second handle");
+        let send_error = match self.client {
+            Client::Extra => (&stream).write_all(b"\r\n").is_err(),
+            Client::Duplex => {
+                let uploader = std::thread::spawn(move || self.upload(second));
+                let (received, read_error) = read_all(stream);
+                let send_error = uploader.join().expect("the upload ends");
+                return Got { received, send_error, read_error };
+            }
+            Client::SendThenRead => self.upload(second),
+        };
+        let (received, read_error) = read_all(stream);
+        Got { received, send_error, read_error }
+    }
+
+    /// Whether it failed.
+    fn upload(self, mut stream: TcpStream) -> bool {
+        let block = vec![b'u'; 64 << 10];
+        let sent = (0..self.upload / block.len()).try_for_each(|_| stream.write_all(&block));
+        sent.is_err()
+    }
 }
 
-/// The same with an answer of this length.
-///
-/// # Panics
-///
-/// When a step fails that the close does not decide about.
-pub fn trial_of(
-    listener: &TcpListener,
-    client: Client,
-    strategy: Strategy,
-    length: usize,
-) -> Trial {
-    let to = listener.local_addr().expect("an address");
-    let peer = std::thread::spawn(move || client.run(connect(to)));
-    serve(listener, peer, client, strategy, length)
-}
-
-/// One by a client on the other host.
-///
-/// # Panics
-///
-/// When a step fails that the close does not decide about.
-pub fn trial_from(
-    far: &OtherHost,
-    listener: &TcpListener,
-    client: Client,
-    strategy: Strategy,
-) -> Trial {
-    let to = listener.local_addr().expect("an address");
-    // A thread begins in the namespace of the one that starts it.
-    let peer = far.run(move |_| std::thread::spawn(move || client.run(connect(to))));
-    serve(listener, peer, client, strategy, client.answer())
-}
-
-fn serve(
-    listener: &TcpListener,
-    peer: JoinHandle<(usize, bool, bool)>,
-    client: Client,
-    strategy: Strategy,
-    length: usize,
-) -> Trial {
-    let (stream, _) = listener.accept().expect("a connection");
-    (&stream).read_exact(&mut [0; HEAD]).expect("a head");
-    let report = strategy.answer(stream, &vec![b'a'; length], client);
-    let (received, send_error, read_error) = peer.join().expect("the client ends");
-    Trial { lost: length - received, send_error, read_error, report }
+/// What the client had.
+#[derive(Clone, Copy, Debug)]
+struct Got {
+    received: usize,
+    send_error: bool,
+    read_error: bool,
 }
 
 fn connect(to: SocketAddr) -> TcpStream {
@@ -194,13 +197,6 @@ fn connect(to: SocketAddr) -> TcpStream {
     stream.set_write_timeout(Some(PATIENCE)).expect("a time limit");
     stream.write_all(&[b'h'; HEAD]).expect("a head is sent");
     stream
-}
-
-/// Whether it failed.
-fn upload(mut stream: TcpStream) -> bool {
-    let block = vec![b'u'; 64 << 10];
-    let sent = (0..UPLOAD / block.len()).try_for_each(|_| stream.write_all(&block));
-    sent.is_err()
 }
 
 /// How much there was to read, and whether it ended in an error.
@@ -229,7 +225,5 @@ fn drain_queued(stream: &TcpStream) {
 
 /// How much the client sends first.
 const HEAD: usize = 64;
-/// How much it uploads then.
-const UPLOAD: usize = 8 << 20;
 /// Far longer than anything takes here.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -3,7 +3,7 @@
 //!
 //! Each host has a veth pair to the router, which sends all it gets from either into a TUN device; what is written
 //! back into that one goes on to its destination. So segments are whole and their checksums computed when they are
-//! looked at, and nothing is left to chance: there is no queue that drops and no random delay.
+//! looked at, and nothing is left to chance: there is no queue that drops and no random delay. A delay that a rule names is kept by the clock.
 
 use crate::link::{OtherHost, ip};
 use crate::namespace::Namespace;
@@ -12,9 +12,11 @@ use crate::states::wait_until;
 use lastack_os::tun::Tun;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 use rustix::fd::OwnedFd;
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 /// The wire and the host at its other end; the host at this end is the calling thread's.
 #[derive(Debug)]
@@ -38,6 +40,8 @@ pub enum Fate {
     Hold,
     /// It arrives at once, and a copy of it is held back.
     Double,
+    /// It arrives so much later.
+    Delay(Duration),
 }
 
 type Rule = Box<dyn FnMut(&Segment) -> Fate + Send>;
@@ -51,6 +55,8 @@ struct State {
     rule: Rule,
     seen: Vec<Segment>,
     held: Vec<(Segment, Vec<u8>)>,
+    /// On their way, the next to arrive first; the number keeps those of one moment in order.
+    late: BTreeMap<(Instant, usize), Vec<u8>>,
 }
 
 impl Wire {
@@ -89,7 +95,8 @@ impl Wire {
 
     fn start(far: OtherHost, router: OtherHost, tun: Tun) -> Self {
         let rule: Rule = Box::new(|_| Fate::Pass);
-        let state = Mutex::new(State { rule, seen: Vec::new(), held: Vec::new() });
+        let (seen, held, late) = (Vec::new(), Vec::new(), BTreeMap::new());
+        let state = Mutex::new(State { rule, seen, held, late });
         let shared = Arc::new(Shared { tun, state });
         let stop = Arc::new(eventfd(0, EventfdFlags::CLOEXEC).expect("an eventfd"));
         let relay = {
@@ -149,14 +156,24 @@ impl Shared {
         loop {
             let mut awaited =
                 [PollFd::new(&self.tun, PollFlags::IN), PollFd::new(stop, PollFlags::IN)];
-            poll(&mut awaited, None).expect("poll of the wire");
+            let left = self.until_next().map(|left| left.try_into().expect("a short time"));
+            poll(&mut awaited, left.as_ref()).expect("poll of the wire");
             if !awaited[1].revents().is_empty() {
                 return;
             }
             while let Some(length) = self.receive(&mut packet) {
                 self.decide(&packet[..length]);
             }
+            for packet in self.state().arrived(Instant::now()) {
+                self.pass(&packet);
+            }
         }
+    }
+
+    /// How long until a segment arrives that is on its way.
+    fn until_next(&self) -> Option<Duration> {
+        let (next, _) = *self.state().late.first_key_value()?.0;
+        Some(next.saturating_duration_since(Instant::now()))
     }
 
     fn receive(&self, packet: &mut [u8]) -> Option<usize> {
@@ -172,6 +189,10 @@ impl Shared {
         if matches!(fate, Fate::Hold | Fate::Double) {
             state.held.push((segment, packet.to_vec()));
         }
+        if let Fate::Delay(time) = fate {
+            let number = state.seen.len();
+            state.late.insert((Instant::now() + time, number), packet.to_vec());
+        }
         drop(state);
         if matches!(fate, Fate::Pass | Fate::Double) {
             self.pass(packet);
@@ -180,6 +201,13 @@ impl Shared {
 
     fn pass(&self, packet: &[u8]) {
         self.tun.send(packet).unwrap_or_else(|error| panic!("failed to {error}"));
+    }
+}
+
+impl State {
+    fn arrived(&mut self, now: Instant) -> Vec<Vec<u8>> {
+        let later = self.late.split_off(&(now, usize::MAX));
+        std::mem::replace(&mut self.late, later).into_values().collect()
     }
 }
 

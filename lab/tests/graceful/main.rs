@@ -1,6 +1,7 @@
 //! What `lastack-graceful` promises, on the running kernel: nothing is lost by a close, every close ends within its
 //! bounds with the outcome that the peer deserves, and `TIME_WAIT` stays where the report says.
 
+mod bad_links;
 mod deadlines;
 mod reaper;
 mod time_wait;

@@ -13,7 +13,7 @@ const CONNECTIONS: usize = 1500;
 const FEW_PORTS: usize = 500;
 
 /// How many `TIME_WAIT`s the calling thread's host has.
-fn time_waits() -> usize {
+pub(super) fn time_waits() -> usize {
     let counts = std::fs::read_to_string("/proc/thread-self/net/sockstat").expect("counts");
     let tcp = counts.lines().find(|line| line.starts_with("TCP:")).expect("those of TCP");
     let mut words = tcp.split(' ').skip_while(|&word| word != "tw");

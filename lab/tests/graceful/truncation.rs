@@ -3,13 +3,11 @@
 use lastack_graceful::close::Outcome;
 use lastack_lab::link::{HERE, OtherHost};
 use lastack_lab::namespace::Namespace;
-use lastack_lab::program;
-use lastack_lab::truncation::{Client, Strategy, Trial, trial, trial_from, trial_of};
+use lastack_lab::truncation::{Client, Exchange, Strategy, Trial};
 use std::net::TcpListener;
-use std::process::Command;
 
 fn trials(listener: &TcpListener, client: Client, strategy: Strategy) -> Vec<Trial> {
-    (0..TRIALS).map(|_| trial(listener, client, strategy)).collect()
+    (0..TRIALS).map(|_| Exchange::of(client, strategy).run(listener)).collect()
 }
 
 fn spoiled(trials: &[Trial]) -> usize {
@@ -52,40 +50,50 @@ fn a_plain_close_cuts_answers_without_the_client_seeing_an_error() {
     let _namespace = Namespace::enter();
     let listener = listener();
     let is_silent = |trial: Trial| trial.lost > 0 && !trial.read_error;
-    let silent =
-        (0..TRIALS * 10).any(|_| is_silent(trial(&listener, Client::Duplex, Strategy::Naive)));
+    let exchange = Exchange::of(Client::Duplex, Strategy::Naive);
+    let silent = (0..TRIALS * 10).any(|_| is_silent(exchange.run(&listener)));
     assert!(silent, "no answer was cut silently in {} trials", TRIALS * 10);
 }
 
 #[test]
 fn an_answer_larger_than_all_buffers_reaches_a_client_that_does_not_read_yet() {
     let _namespace = Namespace::enter();
-    let trial = trial_of(&listener(), Client::SendThenRead, Strategy::Orderly, 32 << 20);
+    let usual = Exchange::of(Client::SendThenRead, Strategy::Orderly);
+    let trial = Exchange { answer: 32 << 20, ..usual }.run(&listener());
     assert!(trial.lost == 0 && !trial.send_error && !trial.read_error, "{trial:?}");
+}
+
+/// Over 100 Mbit/s a plain close harms most, an orderly one nobody.
+fn over_a_slow_link(client: Client) {
+    let namespace = Namespace::enter();
+    let far = OtherHost::joined_to(&namespace);
+    far.slow_down();
+    let listener = TcpListener::bind((HERE, 0)).expect("a listener");
+    let trials = |strategy| -> Vec<_> {
+        let exchange = Exchange { upload: SLOW_UPLOAD, ..Exchange::of(client, strategy) };
+        (0..TRIALS).map(|_| exchange.run_from(&far, &listener)).collect()
+    };
+    // Not always all: where the server is held up before it closes, the link has the time to carry everything.
+    let naive = spoiled(&trials(Strategy::Naive));
+    assert!(naive > TRIALS / 2, "a plain close harmed only {naive} of {TRIALS}");
+    assert_eq!(spoiled(&trials(Strategy::Orderly)), 0);
 }
 
 #[test]
 fn over_a_slow_link_a_plain_close_cuts_most_answers_and_an_orderly_one_none() {
-    let namespace = Namespace::enter();
-    let far = OtherHost::joined_to(&namespace);
-    shape("out");
-    far.run(|_| shape("in"));
-    let listener = TcpListener::bind((HERE, 0)).expect("a listener");
-    let cut = |strategy| {
-        let trials = (0..TRIALS).map(|_| trial_from(&far, &listener, Client::Extra, strategy));
-        trials.filter(|trial| trial.lost > 0).count()
-    };
-    // Not always all: where the server is held up before it closes, the link has the time to carry everything.
-    let naive = cut(Strategy::Naive);
-    assert!(naive > TRIALS / 2, "a plain close cut only {naive} of {TRIALS}");
-    assert_eq!(cut(Strategy::Orderly), 0);
+    over_a_slow_link(Client::Extra);
 }
 
-/// 100 Mbit/s from here on.
-fn shape(device: &str) {
-    let shape = format!("qdisc add dev {device} root tbf rate 100mbit burst 32k latency 50ms");
-    let run = program::run(Command::new("tc").args(shape.split(' ')));
-    assert_eq!(run.code, Some(0), "tc {shape}: {} (needs iproute2 and sch_tbf)", run.stderr);
+#[test]
+fn over_a_slow_link_a_client_that_uploads_and_reads_at_once_gets_the_whole_answer() {
+    over_a_slow_link(Client::Duplex);
+}
+
+#[test]
+fn over_a_slow_link_a_client_that_uploads_first_and_reads_later_gets_the_whole_answer() {
+    over_a_slow_link(Client::SendThenRead);
 }
 
 const TRIALS: usize = 100;
+/// More than the buffers take, and not more than a slow link carries soon.
+const SLOW_UPLOAD: usize = 1 << 20;
