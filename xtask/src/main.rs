@@ -28,6 +28,7 @@ Usage: cargo xtask TASK
   article         every claim of docs/article.md has a verdict, and a test or an owner
   bench explore   how fast every state is found, beside stateright with the same transition function
   bench close     how much of an answer arrives, by how the server closes (as root)
+  bench echo      connections per second with an orderly close, beside a plain one (as root)
   bench free      how soon `lastack free` frees a port beside ss -K, fuser -k and others, and what dies (as root)
   bench listener  how many requests fail while one listener follows another, by how the old one is closed (as root)
   bench wait      how soon `lastack wait` runs its command, and what waiting costs (as root)
@@ -56,6 +57,7 @@ fn dispatch(words: &[&str]) -> Result<ExitCode, Failure> {
         ["article"] => article::run()?,
         ["bench", "explore"] => bench::explore()?,
         ["bench", "close"] => bench::close::run()?,
+        ["bench", "echo"] => bench::echo::run()?,
         ["bench", "free"] => bench::free::run()?,
         ["bench", "listener"] => bench::listener::run()?,
         ["bench", "wait"] => bench::wait::run()?,

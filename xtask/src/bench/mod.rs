@@ -5,6 +5,7 @@
 
 pub(crate) mod close;
 mod crowd;
+pub(crate) mod echo;
 pub(crate) mod free;
 pub(crate) mod listener;
 mod race;
