@@ -94,7 +94,8 @@ fn rate(runtime: Runtime, first: First, close: Close) -> f64 {
         let began = Instant::now();
         thread::sleep(ROUND);
         let count = served.load(Ordering::Relaxed);
-        let rate = count as f64 / began.elapsed().as_secs_f64();
+        let count = u32::try_from(count).expect("not that many");
+        let rate = f64::from(count) / began.elapsed().as_secs_f64();
         over.store(true, Ordering::Relaxed);
         for client in clients {
             client.join().expect("the client ends");
