@@ -80,6 +80,17 @@ pub fn sockets_of(pid: Pid) -> Result<Vec<Inode>> {
     Ok(inodes)
 }
 
+/// The descriptors by which one process holds these sockets, one for each socket that it holds.
+pub(crate) fn numbers(pid: Pid, wanted: &[Inode]) -> rustix::io::Result<Vec<(i32, Inode)>> {
+    let mut wanted: Vec<u64> = wanted.iter().map(|inode| inode.0).collect();
+    wanted.sort_unstable();
+    wanted.dedup();
+    let mut names = vec![MaybeUninit::uninit(); NAMES_LENGTH];
+    let mut found = Vec::new();
+    walk_one(pid, &wanted, &mut names, &mut found)?;
+    Ok(found.into_iter().map(|hit| (hit.number, hit.inode)).collect())
+}
+
 fn walk_all(pids: &[Pid], wanted: &[u64]) -> Walk {
     let mut walk = Walk { found: Vec::new(), hidden: 0 };
     if wanted.is_empty() {

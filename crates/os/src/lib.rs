@@ -19,6 +19,7 @@ pub mod live;
 pub mod namespace;
 pub mod netlink;
 pub mod options;
+pub mod passing;
 pub mod process;
 pub mod reach;
 pub mod sock_diag;

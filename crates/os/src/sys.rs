@@ -2,6 +2,7 @@
 //!
 //! Calls that change a thread's identity change the calling thread alone, which the C library's wrappers would not.
 
+pub(crate) mod descriptor;
 pub(crate) mod listener;
 pub(crate) mod namespace;
 pub(crate) mod process;
@@ -33,6 +34,18 @@ pub(crate) fn bound_interface(socket: &impl AsFd) -> io::Result<u32> {
 /// `TCP_INFO`, as much of it as there is room for.
 pub(crate) fn tcp_info(socket: &impl AsFd, info: &mut [u8]) -> io::Result<()> {
     option(socket, libc::IPPROTO_TCP, libc::TCP_INFO, info)
+}
+
+/// `SO_PEERCRED`: pid, uid and gid of the other end. The pid is 0 where it lives in a PID namespace that is not seen from
+/// here, which the safe wrapper has no value for.
+pub(crate) fn peer_credentials(socket: &impl AsFd) -> io::Result<[u32; 3]> {
+    let mut value = [0; 12];
+    option(socket, libc::SOL_SOCKET, libc::SO_PEERCRED, &mut value)?;
+    let mut numbers = [0; 3];
+    for (number, bytes) in numbers.iter_mut().zip(value.as_chunks().0) {
+        *number = u32::from_ne_bytes(*bytes);
+    }
+    Ok(numbers)
 }
 
 /// `SIOCOUTQ`.

@@ -16,6 +16,7 @@ pub use status::{Credentials, Stat, parse_credentials, parse_stat};
 use crate::{Error, Result, supervisor, sys};
 use lastack_model::facts::{Ancestor, Process, Service};
 use lastack_model::ids::{Pid, Uid};
+use rustix::process::{PidfdFlags, pidfd_open};
 use std::fs;
 use std::path::Path;
 
@@ -79,6 +80,14 @@ pub fn credentials(pid: Pid) -> Result<Credentials> {
 /// The users and capabilities of the calling thread.
 pub fn own_credentials() -> Result<Credentials> {
     read_credentials("/proc/thread-self/status")
+}
+
+/// The number that stands for the calling process and for no other until the next boot: the inode of its pidfd
+/// (`pidfd_inode`, Linux 6.9). `None` where pidfds have no inodes of their own.
+pub fn own_pidfd_id() -> Option<u64> {
+    let pidfd = pidfd_open(rustix::process::getpid(), PidfdFlags::empty()).ok()?;
+    let is_pidfs = rustix::fs::fstatfs(&pidfd).ok()?.f_type == PID_FS;
+    is_pidfs.then(|| rustix::fs::fstat(&pidfd).ok().map(|file| file.st_ino))?
 }
 
 /// The line of `/proc/PID/stat`.
@@ -151,6 +160,9 @@ fn started_at_ms(start_ticks: u64) -> u64 {
     boot_s * 1000 + start_ticks.saturating_mul(1000) / ticks_per_s
 }
 
+/// `PID_FS_MAGIC` (`include/uapi/linux/magic.h`).
+const PID_FS: rustix::fs::FsWord = 0x5049_4446;
+
 /// Deeper chains than this say nothing more.
 const ANCESTORS: usize = 32;
 
@@ -166,6 +178,13 @@ mod tests {
         assert!(!process.ancestors.is_empty());
         let age = crate::host::now_ms().abs_diff(process.started_at_ms);
         assert!(age < 3_600_000, "started {age} ms from now");
+    }
+
+    #[test]
+    fn the_number_of_this_process_stays_the_same_where_there_is_one() {
+        let first = own_pidfd_id();
+        assert_eq!(first, own_pidfd_id());
+        assert_ne!(first, Some(0));
     }
 
     #[test]
