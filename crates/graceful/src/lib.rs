@@ -4,6 +4,10 @@
 //! bounds; or the peer first, where it knows the end of the message.
 //!
 //! [`listener`] closes a listener: no client that is connected to it, or about to be, is lost.
+//!
+//! [`handover`] brings listeners from one process to another: by the environment, over a Unix socket, out of a running
+//! process.
 
 pub mod close;
+pub mod handover;
 pub mod listener;

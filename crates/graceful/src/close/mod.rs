@@ -28,7 +28,7 @@
 //! ```
 
 mod blocking;
-mod plan;
+pub(crate) mod plan;
 mod policy;
 mod reaper;
 mod report;

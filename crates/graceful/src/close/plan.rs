@@ -299,7 +299,7 @@ fn first_fin(before: Option<State>, after: Option<State>) -> FirstFin {
 }
 
 /// So much later; a time beyond what the clock can tell is as good as never.
-pub(super) fn after(moment: Instant, time: Duration) -> Instant {
+pub(crate) fn after(moment: Instant, time: Duration) -> Instant {
     moment.checked_add(time).unwrap_or_else(|| moment + NEVER)
 }
 
