@@ -60,7 +60,7 @@ impl Way {
 
 /// A listener with a thread that accepts and answers.
 #[derive(Debug)]
-struct Server {
+pub struct Server {
     stop: Arc<AtomicBool>,
     thread: JoinHandle<TcpListener>,
 }
@@ -92,7 +92,12 @@ pub fn serve(
 }
 
 impl Server {
-    fn start(listener: TcpListener, answered: &Arc<AtomicU64>) -> Self {
+    /// Accepts and answers from now on, and counts.
+    ///
+    /// # Panics
+    ///
+    /// When the listener cannot be made non-blocking.
+    pub fn start(listener: TcpListener, answered: &Arc<AtomicU64>) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let (asked, answered) = (stop.clone(), answered.clone());
         let thread = thread::spawn(move || {
@@ -109,7 +114,12 @@ impl Server {
         Self { stop, thread }
     }
 
-    fn stop(self) -> TcpListener {
+    /// Stops accepting.
+    ///
+    /// # Panics
+    ///
+    /// When the thread did.
+    pub fn stop(self) -> TcpListener {
         self.stop.store(true, Relaxed);
         self.thread.join().expect("a server that answered")
     }
@@ -143,7 +153,11 @@ impl Server {
 }
 
 /// Closes it our way.
-fn drain(old: TcpListener, successor: Successor, answered: &AtomicU64) {
+///
+/// # Panics
+///
+/// When that reports a loss.
+pub fn drain(old: TcpListener, successor: Successor, answered: &AtomicU64) {
     let deadline = Instant::now() + PATIENCE;
     let report = close_draining(old, successor, deadline, |stream| answer(stream, answered));
     let report = report.expect("a report");
@@ -233,7 +247,8 @@ pub fn become_nobody() {
     assert!(capabilities.effective.is_empty(), "an ordinary user has none");
 }
 
-const SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+/// Where everybody serves.
+pub const SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 const QUESTION: &[u8] = b"question";
 const ANSWER: &[u8] = b"answer";
 const PATIENCE: Duration = Duration::from_secs(10);

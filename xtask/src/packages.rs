@@ -30,6 +30,7 @@ pub(crate) const FOR_TESTS: &[Program] = &[
     Program { name: "supervise", package: "daemontools" },
     Program { name: "watchmedo", package: "python3-watchdog" },
     Program { name: "systemctl", package: "systemd" },
+    Program { name: "systemd-socket-activate", package: "systemd" },
     Program { name: "pgrep", package: "procps" },
     Program { name: "nsenter", package: "util-linux" },
     Program { name: "script", package: "bsdutils" },
