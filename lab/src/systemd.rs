@@ -119,7 +119,12 @@ fn remove_groups(group: &Path) -> bool {
     fs::remove_dir(group).is_ok() || !group.exists()
 }
 
-fn unified_hierarchy() -> PathBuf {
+/// Where the version 2 control groups are.
+///
+/// # Panics
+///
+/// When they are not mounted.
+pub fn unified_hierarchy() -> PathBuf {
     let mounts = fs::read_to_string("/proc/self/mountinfo").expect("the mounts");
     let mount = mounts.lines().find_map(|line| {
         let (place, kind) = line.split_once(" - ")?;

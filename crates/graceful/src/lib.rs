@@ -1,5 +1,7 @@
 //! Ends TCP connections without losing an octet, and says how they ended.
 //!
+//! [`bind`] gets a listener, keeps it one's own, and says who is in the way.
+//!
 //! [`close`] closes one connection: this side's FIN, everything thrown away that still comes, the peer's FIN, all within
 //! bounds; or the peer first, where it knows the end of the message.
 //!
@@ -8,6 +10,7 @@
 //! [`handover`] brings listeners from one process to another: by the environment, over a Unix socket, out of a running
 //! process.
 
+pub mod bind;
 pub mod close;
 pub mod handover;
 pub mod listener;

@@ -1,0 +1,10 @@
+//! What `lastack_graceful::bind` promises, on the running kernel: the options are set, errors name the culprit, waiting
+//! ends when the address is free, and what is exclusive no other user gets.
+
+mod culprit;
+mod exclusive;
+mod options;
+mod restart;
+mod retry;
+mod scene;
+mod tokio;
