@@ -82,7 +82,7 @@ impl Bound {
     /// # Errors
     ///
     /// `EADDRINUSE` where somebody else who shares the address was first to listen: the kernel asks for the port once
-    /// more (`inet_csk_listen_start`). [`Bind::exclusive`] leaves no room for that to other users.
+    /// more (`inet_csk_listen_start`). [`Bind::exclusive`](super::Bind::exclusive) leaves no room for that to other users.
     pub fn listen(self) -> Result<Vec<TcpListener>, BindError> {
         // Whoever is explained to must not find the bound sockets themselves.
         self.try_listen().map_err(super::retry::told)
