@@ -167,3 +167,26 @@ fn with_tcp_migrate_req_the_sibling_gets_who_waits() {
     assert_eq!(serve_queue(&sibling), CLIENTS);
     assert_eq!(outcomes(clients), (CLIENTS, 0));
 }
+
+#[test]
+fn steered_to_itself_by_mistake_it_leaves_who_waits_to_the_sibling_by_migration() {
+    ordinary_user("1");
+    let listener = of_group();
+    let mut clients = queued(&listener);
+    let sibling = of_group();
+    let itself = Successor::SameGroup { index: 0 };
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    let serve = |stream| {
+        clients.push(TcpStream::connect(crate::scene::SERVER).expect("no gap"));
+        let newest = clients.len() - 1;
+        crate::scene::ask(&mut clients[newest..]);
+        crate::scene::answer(stream);
+    };
+    let report = lastack_graceful::listener::close_draining(listener, itself, deadline, serve);
+    let report = report.expect("a report");
+    assert_eq!(report.method, Method::Migrated, "{report:?}");
+    assert!(!report.lost_nobody(), "a handshake that ends in that very moment can be lost");
+    let all = clients.len() as u32;
+    assert_eq!(u64::from(serve_queue(&sibling)) + report.accepted, u64::from(all));
+    assert_eq!(outcomes(clients), (all, 0));
+}

@@ -125,8 +125,8 @@ impl Plan {
     /// The method is in force.
     pub fn handle_begun(&mut self) {
         self.stage = match self.method() {
-            Method::Shared => Stage::Close,
-            Method::Migrated => Stage::Sweep,
+            // What is left finds its way. Accepting first would go on for as long as clients come.
+            Method::Shared | Method::Migrated => Stage::Close,
             Method::Steered | Method::SynFilter | Method::AcceptLoop => Stage::Begun,
         };
     }

@@ -128,8 +128,6 @@ fn the_kernel_moves_what_is_left_at_once() {
     let mut scene = scene(Successor::SameGroup { index: 1 });
     scene.plan.handle_refused();
     scene.begin(Method::Migrated);
-    assert_eq!(scene.plan.want(), Want::Sweep);
-    scene.plan.handle_quiet(scene.now);
     assert_eq!(scene.plan.want(), Want::Close);
 }
 
