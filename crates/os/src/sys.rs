@@ -138,6 +138,13 @@ pub(crate) fn set_number(
     set_option(socket, level, name, &value.to_ne_bytes())
 }
 
+/// An option that is a whole number.
+pub(crate) fn number(socket: &impl AsFd, (level, name): (i32, i32)) -> io::Result<i32> {
+    let mut value = [0; size_of::<i32>()];
+    option(socket, level, name, &mut value)?;
+    Ok(i32::from_ne_bytes(value))
+}
+
 /// `SO_LINGER` for this many seconds.
 pub(crate) fn set_linger(socket: &impl AsFd, on: bool, seconds: i32) -> io::Result<()> {
     let linger = [i32::from(on).to_ne_bytes(), seconds.to_ne_bytes()].concat();

@@ -58,6 +58,18 @@ fn the_end_of_a_server_waits_for_half_open_handshakes() {
 }
 
 #[test]
+fn an_ordinary_users_end_of_a_server_waits_for_half_open_handshakes() {
+    ordinary_user("0");
+    let listener = alone();
+    let mut clients = deferred(&listener);
+    let report = drained(listener, Successor::None, &mut clients, PATIENCE);
+    assert!(matches!(report.method, Method::SynFilter | Method::TtlFloor), "{report:?}");
+    assert_eq!(report.accepted, u64::from(CLIENTS));
+    assert!(report.lost_nobody(), "{report:?}");
+    assert_eq!(outcomes(clients), (CLIENTS, 0));
+}
+
+#[test]
 fn steering_waits_for_half_open_handshakes() {
     ordinary_user("0");
     let listener = of_group();

@@ -122,8 +122,8 @@ fn a_filter_of_the_programs_own_is_kept_and_the_queue_is_served_all_the_same() {
     let clients = queued(&listener);
     listener::refuse_handshakes(&listener).expect("some filter");
     let report = drain(listener, Successor::None);
-    assert_eq!((report.method, report.accepted), (Method::AcceptLoop, CLIENTS.into()));
-    assert!(!report.lost_nobody(), "an accept loop cannot know");
+    assert_eq!((report.method, report.accepted), (Method::TtlFloor, CLIENTS.into()));
+    assert!(report.lost_nobody(), "{report:?}");
     assert_eq!(outcomes(clients), (CLIENTS, 0));
 }
 
@@ -153,7 +153,8 @@ fn an_ordinary_user_ends_a_server_without_loss_to_those_who_wait() {
     let clients = queued(&listener);
     let report = drain(listener, Successor::None);
     // A filter on a TCP socket needed no privilege before 2026.
-    assert!(matches!(report.method, Method::SynFilter | Method::AcceptLoop), "{report:?}");
+    assert!(matches!(report.method, Method::SynFilter | Method::TtlFloor), "{report:?}");
+    assert!(report.lost_nobody(), "{report:?}");
     assert_eq!(outcomes(clients), (CLIENTS, 0));
 }
 
@@ -189,4 +190,42 @@ fn steered_to_itself_by_mistake_it_leaves_who_waits_to_the_sibling_by_migration(
     let all = clients.len() as u32;
     assert_eq!(u64::from(serve_queue(&sibling)) + report.accepted, u64::from(all));
     assert_eq!(outcomes(clients), (all, 0));
+}
+
+/// An ordinary user's end of a server, as it is where the kernel wants a privilege for filters.
+#[test]
+fn a_ttl_floor_serves_who_waits_and_is_silent_to_who_comes_later() {
+    ordinary_user("0");
+    let listener = alone();
+    let clients = queued(&listener);
+    listener::raise_ttl_floor(&listener).expect("IP_MINTTL");
+    let limit = std::time::Duration::from_millis(50);
+    let late = TcpStream::connect_timeout(&crate::scene::SERVER, limit).expect_err("silence");
+    assert_eq!(late.kind(), std::io::ErrorKind::TimedOut);
+    assert_eq!(serve_queue(&listener), CLIENTS);
+    assert_eq!(outcomes(clients), (CLIENTS, 0));
+}
+
+#[test]
+fn a_floor_of_the_programs_own_stays_with_its_connections() {
+    ordinary_user("0");
+    let listener = alone();
+    let clients = queued(&listener);
+    listener::raise_ttl_floor(&listener).expect("IP_MINTTL");
+    let mut kept = 0;
+    let report = lastack_graceful::listener::close_draining(
+        listener,
+        Successor::None,
+        std::time::Instant::now() + std::time::Duration::from_secs(20),
+        |stream| {
+            // These were there before the floor was.
+            assert!(!listener::has_ttl_floor(&stream).expect("IP_MINTTL"));
+            kept += 1;
+            crate::scene::answer(stream);
+        },
+    );
+    let report = report.expect("a report");
+    assert!(matches!(report.method, Method::SynFilter | Method::AcceptLoop), "{report:?}");
+    assert_eq!(report.lost_nobody(), report.method == Method::SynFilter, "{report:?}");
+    assert_eq!((kept, outcomes(clients)), (CLIENTS, (CLIENTS, 0)));
 }

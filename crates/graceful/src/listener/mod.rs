@@ -23,7 +23,7 @@
 //!     let _ = stream.write_all(b"the last answer");
 //! })?;
 //! assert_eq!(report.accepted, 1);
-//! // An ordinary user may have to do with `Method::AcceptLoop`, which cannot know.
+//! // A system without Linux's filters and floors may have to do with `Method::AcceptLoop`, which cannot know.
 //! assert!(report.lost_nobody() || report.method == Method::AcceptLoop);
 //!
 //! let mut answer = String::new();
@@ -38,14 +38,20 @@
 //! | Successor | Ways, the first that the system allows | What a new client sees meanwhile |
 //! |---|---|---|
 //! | [`SharedSocket`](Successor::SharedSocket) | [`Shared`](Method::Shared) | nothing |
-//! | [`SameGroup`](Successor::SameGroup) | [`Steered`](Method::Steered), [`Migrated`](Method::Migrated), [`SynFilter`](Method::SynFilter), [`AcceptLoop`](Method::AcceptLoop) | nothing when steered |
-//! | [`None`](Successor::None) | [`SynFilter`](Method::SynFilter), [`AcceptLoop`](Method::AcceptLoop) | silence, then a refusal |
+//! | [`SameGroup`](Successor::SameGroup) | [`Steered`](Method::Steered), [`Migrated`](Method::Migrated), [`SynFilter`](Method::SynFilter), [`TtlFloor`](Method::TtlFloor), [`AcceptLoop`](Method::AcceptLoop) | nothing when steered |
+//! | [`None`](Successor::None) | [`SynFilter`](Method::SynFilter), [`TtlFloor`](Method::TtlFloor), [`AcceptLoop`](Method::AcceptLoop) | silence, then a refusal |
 
 mod drain;
 mod plan;
 mod report;
+mod step;
+#[cfg(feature = "tokio")]
+pub mod tokio;
 
 pub use drain::close_draining;
 pub use lastack_os::listener::stop_steering;
 pub use plan::{Plan, Waiting, Want};
+#[cfg(feature = "tokio")]
+pub(crate) use step::{Failure, SHORTAGE};
+
 pub use report::{DrainReport, Method, Successor};

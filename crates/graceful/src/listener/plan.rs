@@ -127,7 +127,9 @@ impl Plan {
         self.stage = match self.method() {
             // What is left finds its way. Accepting first would go on for as long as clients come.
             Method::Shared | Method::Migrated => Stage::Close,
-            Method::Steered | Method::SynFilter | Method::AcceptLoop => Stage::Begun,
+            Method::Steered | Method::SynFilter | Method::TtlFloor | Method::AcceptLoop => {
+                Stage::Begun
+            }
         };
     }
 
@@ -184,11 +186,12 @@ impl Plan {
         self.accepted += 1;
         if now >= self.deadline {
             self.stage = Stage::Close;
-        } else if self.method() == Method::Steered
+        } else if matches!(self.method(), Method::Steered | Method::TtlFloor)
             && matches!(self.pending, Pending::Known(_))
             && self.accepted > self.expected
         {
-            // More than was here when it began: they are steered to this very listener, or not at all.
+            // More than was here when it began: they are steered to this very listener or not at all, or come with a TTL
+            // that holds nobody off.
             self.handle_refused();
         }
     }

@@ -31,6 +31,11 @@ pub enum Method {
     /// Their first segment was dropped (`SO_ATTACH_FILTER`); a client tries again a second later, when the listener is
     /// gone or its successor answers. Nobody who was connected is lost. Needs `CAP_NET_ADMIN` since kernels of 2026.
     SynFilter,
+    /// Their first segment was dropped because of its TTL (`IP_MINTTL`, `IPV6_MINHOPCOUNT`), with the same effect and
+    /// without a privilege. A client of the same network whose system begins at 255 is not held off; when one is seen,
+    /// the method becomes [`Method::AcceptLoop`]. What a client sends in the instant between the end of its handshake and
+    /// its being accepted is sent again a little later.
+    TtlFloor,
     /// They were not: the queue was found empty once, and whoever came after that look was reset.
     AcceptLoop,
 }
@@ -57,10 +62,10 @@ pub struct DrainReport {
 
 impl DrainReport {
     /// Whether it is known that no client was lost. Never of [`Method::AcceptLoop`] and [`Method::Migrated`], which leave
-    /// gaps that nobody sees.
+    /// gaps that nobody sees. Of [`Method::TtlFloor`] nobody is known who would have come through.
     pub fn lost_nobody(&self) -> bool {
         let leaves_no_gap = match self.method {
-            Method::Shared | Method::Steered | Method::SynFilter => true,
+            Method::Shared | Method::Steered | Method::SynFilter | Method::TtlFloor => true,
             Method::Migrated | Method::AcceptLoop => false,
         };
         leaves_no_gap && self.stranded == 0 && self.half_open_left == Some(0)
@@ -72,10 +77,14 @@ impl Successor {
     pub(super) const fn methods(self) -> &'static [Method] {
         match self {
             Self::SharedSocket => &[Method::Shared],
-            Self::SameGroup { .. } => {
-                &[Method::Steered, Method::Migrated, Method::SynFilter, Method::AcceptLoop]
-            }
-            Self::None => &[Method::SynFilter, Method::AcceptLoop],
+            Self::SameGroup { .. } => &[
+                Method::Steered,
+                Method::Migrated,
+                Method::SynFilter,
+                Method::TtlFloor,
+                Method::AcceptLoop,
+            ],
+            Self::None => &[Method::SynFilter, Method::TtlFloor, Method::AcceptLoop],
         }
     }
 }
@@ -87,6 +96,7 @@ impl fmt::Display for Method {
             Self::Steered => "steered",
             Self::Migrated => "migrated",
             Self::SynFilter => "SYN filter",
+            Self::TtlFloor => "TTL floor",
             Self::AcceptLoop => "accept loop",
         })
     }

@@ -3,8 +3,10 @@
 use crate::sys;
 use rustix::fd::AsFd;
 use rustix::io::Errno;
+use rustix::net::getsockname;
 use rustix::thread::{MembarrierCommand, membarrier};
 use std::io;
+use std::net::SocketAddr;
 
 /// From now on every new handshake with this listener's `SO_REUSEPORT` group goes to the member of this index
 /// (`SO_ATTACH_REUSEPORT_CBPF` with the program "return `index`"; `reuseport_select_sock`).
@@ -68,6 +70,46 @@ pub fn has_filter(socket: &impl AsFd) -> io::Result<bool> {
     }
 }
 
+/// From now on this listener begins no handshake with anybody whose segments arrive with a TTL (hop limit) below 255: a
+/// SYN is dropped as silently as by [`refuse_handshakes`], and that needs no privilege (`IP_MINTTL`, `IPV6_MINHOPCOUNT`;
+/// `tcp_v4_rcv`, `tcp_v6_rcv`).
+///
+/// Handshakes that had begun go on: the kernel does not compare TTLs for their segments (`TCP_NEW_SYN_RECV`). Systems
+/// begin at 64 or 128; one that begins at 255 (RFC 5082 §3) and is in the same network comes through. Accepted
+/// connections inherit the floor (`sk_clone`) and hear nothing before [`lower_ttl_floor`].
+///
+/// # Errors
+///
+/// Where the kernel does not know the option.
+pub fn raise_ttl_floor(listener: &impl AsFd) -> io::Result<()> {
+    set_ttl_floor(listener, i32::from(u8::MAX))
+}
+
+/// Lets a socket hear everybody again, a connection that was accepted after [`raise_ttl_floor`].
+pub fn lower_ttl_floor(socket: &impl AsFd) -> io::Result<()> {
+    set_ttl_floor(socket, 0)
+}
+
+/// Whether the socket has a floor already, one of the program's own (RFC 5082).
+pub fn has_ttl_floor(socket: &impl AsFd) -> io::Result<bool> {
+    for &option in floors(socket)? {
+        if sys::number(socket, option)? > 0 {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn set_ttl_floor(socket: &impl AsFd, least: i32) -> io::Result<()> {
+    floors(socket)?.iter().try_for_each(|&option| sys::set_number(socket, option, least))
+}
+
+/// A socket of IPv6 may have peers of IPv4.
+fn floors(socket: &impl AsFd) -> io::Result<&'static [(i32, i32)]> {
+    let v4 = matches!(SocketAddr::try_from(getsockname(socket)?)?, SocketAddr::V4(_));
+    Ok(if v4 { &FLOORS[..1] } else { &FLOORS })
+}
+
 /// Waits until every segment that the kernel had in hand is dealt with, some milliseconds as a rule.
 ///
 /// A processor may have chosen a listener by the old rule and not yet recorded the handshake, or taken a finished
@@ -98,6 +140,9 @@ fn unless_absent(result: io::Result<()>) -> io::Result<()> {
     }
 }
 
+/// The least TTL of IPv4 and the least hop limit of IPv6.
+const FLOORS: [(i32, i32); 2] =
+    [(libc::IPPROTO_IP, libc::IP_MINTTL), (libc::IPPROTO_IPV6, libc::IPV6_MINHOPCOUNT)];
 /// Where a TCP header has its flags; a filter on a TCP socket sees the segment from its header on.
 const TCP_FLAGS_AT: u32 = 13;
 const SYN: u32 = 0x02;

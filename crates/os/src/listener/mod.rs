@@ -12,7 +12,8 @@ mod taken;
 mod waiting;
 
 pub use arrivals::{
-    defer_accept, detach_filter, has_filter, refuse_handshakes, settle, steer, stop_steering,
+    defer_accept, detach_filter, has_filter, has_ttl_floor, lower_ttl_floor, raise_ttl_floor,
+    refuse_handshakes, settle, steer, stop_steering,
 };
 pub use examine::{Examined, examine};
 pub use inherited::{Inherited, adopt};

@@ -59,7 +59,7 @@ fn a_listener_closes_once_its_handshakes_are_over_and_its_queue_is_empty_after_t
 #[test]
 fn what_is_refused_is_followed_by_the_next_best() {
     let mut scene = scene(Successor::SameGroup { index: 1 });
-    for method in [Method::Steered, Method::Migrated, Method::SynFilter] {
+    for method in [Method::Steered, Method::Migrated, Method::SynFilter, Method::TtlFloor] {
         assert_eq!(scene.plan.want(), Want::Begin(method));
         scene.plan.handle_refused();
     }
@@ -79,6 +79,16 @@ fn a_listener_that_steers_to_itself_notices_and_takes_another_way() {
 }
 
 #[test]
+fn a_client_that_comes_over_the_ttl_floor_is_noticed() {
+    let mut scene = scene(Successor::None);
+    scene.plan.handle_refused();
+    scene.begin(Method::TtlFloor);
+    scene.look(waiting(&[1], 0));
+    scene.accept(2);
+    assert_eq!(scene.plan.want(), Want::Begin(Method::AcceptLoop));
+}
+
+#[test]
 fn the_deadline_ends_it_with_handshakes_left() {
     let mut scene = scene(Successor::None);
     scene.begin(Method::SynFilter);
@@ -93,6 +103,7 @@ fn the_deadline_ends_it_with_handshakes_left() {
 #[test]
 fn the_deadline_ends_it_even_if_connections_never_stop() {
     let mut scene = scene(Successor::None);
+    scene.plan.handle_refused();
     scene.plan.handle_refused();
     scene.begin(Method::AcceptLoop);
     scene.look(waiting(&[1], 1));
