@@ -167,21 +167,30 @@ pub fn path() -> PathBuf {
 }
 
 /// A copy of the program under test that every user can run: a checkout may lie where only its owner may look, such as
-/// below `/root`. One copy is kept per build.
+/// below `/root`.
 ///
 /// # Panics
 ///
 /// When it cannot be made.
 pub fn path_for_anybody() -> PathBuf {
+    copy_for_anybody(&path())
+}
+
+/// A copy of a program that every user can run. One is kept per build.
+///
+/// # Panics
+///
+/// When it cannot be made.
+pub fn copy_for_anybody(built: &Path) -> PathBuf {
     let _alone = alone();
-    let built = path();
-    let modified = std::fs::metadata(&built).and_then(|file| file.modified());
+    let modified = std::fs::metadata(built).and_then(|file| file.modified());
     let since = modified.map(|time| time.duration_since(std::time::UNIX_EPOCH));
     let age = since.expect("a time of change").map_or(0, |time| time.as_nanos());
-    let copy = std::env::temp_dir().join(format!("lastack-of-{age}"));
+    let name = built.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+    let copy = std::env::temp_dir().join(format!("{name}-of-{age}"));
     if !copy.is_file() {
         let unfinished = copy.with_extension(std::process::id().to_string());
-        std::fs::copy(&built, &unfinished).expect("a copy of the program");
+        std::fs::copy(built, &unfinished).expect("a copy of the program");
         std::fs::rename(&unfinished, &copy).expect("the copy gets its name");
     }
     copy

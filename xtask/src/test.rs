@@ -21,7 +21,9 @@ pub(crate) fn run() -> Result<ExitCode, Failure> {
              run `sudo -E env PATH=\"$PATH\" cargo xtask test`"
         );
     }
-    step::run(step::cargo().args(["build", "--package", "lastack"]).current_dir(&workspace.root))?;
+    for what in [["--package", "lastack"], ["--workspace", "--examples"]] {
+        step::run(step::cargo().arg("build").args(what).current_dir(&workspace.root))?;
+    }
     let (counts, status) = cargo_test(&workspace)?;
     if counts.failed == 0 && !status.success() {
         eprintln!("xtask: cargo test ended with {status} though no counted test failed; see above");

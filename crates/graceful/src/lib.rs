@@ -9,8 +9,17 @@
 //!
 //! [`handover`] brings listeners from one process to another: by the environment, over a Unix socket, out of a running
 //! process.
+//!
+//! `shutdown` (feature `tokio`) ends a server: its listeners, then its connections.
 
 pub mod bind;
 pub mod close;
 pub mod handover;
 pub mod listener;
+#[cfg(feature = "tokio")]
+pub mod shutdown;
+
+/// The code of the book.
+#[cfg(all(doctest, feature = "axum"))]
+#[doc = include_str!("../../../docs/from-tcplistener-bind.md")]
+mod book {}

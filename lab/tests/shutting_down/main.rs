@@ -1,0 +1,10 @@
+//! Servers that end under load, by the library's plan: nobody who is connected is lost, every phase keeps its bound, and
+//! nothing is left behind.
+//!
+//! The examples run as processes of their own in the test's network namespace, as root and as an ordinary user.
+
+mod deadlines;
+mod examples;
+mod first_byte;
+mod load;
+mod server;
