@@ -1,10 +1,11 @@
 //! The closing plan on a socket of the standard library, in the calling thread. The socket's own blocking mode and time
 //! limits do not matter and are left alone.
 
-use super::plan::{Plan, after};
+use super::half_close::HalfClose;
+use super::plan::after;
 use super::policy::ClosePolicy;
 use super::report::CloseReport;
-use super::step::{Step, advance, discard};
+use super::step::{Course, Step, advance, discard};
 use lastack_os::connection;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -17,7 +18,8 @@ use std::time::{Duration, Instant};
 pub trait CloseOrderly: Sized {
     /// Closes by this policy and tells how it went. Takes no longer than [`ClosePolicy::total`].
     ///
-    /// What the program has not handed to the kernel yet (a `BufWriter`'s contents) must be flushed before.
+    /// What the program has not handed to the stream yet (a `BufWriter`'s contents) must be flushed before. What a layer
+    /// above TCP keeps, and the end it puts to the message, is sent within the policy's bounds too.
     ///
     /// # Errors
     ///
@@ -26,13 +28,20 @@ pub trait CloseOrderly: Sized {
     fn close_orderly(self, policy: &ClosePolicy) -> io::Result<CloseReport>;
 }
 
-impl CloseOrderly for TcpStream {
+impl<T: HalfClose<Below = TcpStream>> CloseOrderly for T {
     fn close_orderly(self, policy: &ClosePolicy) -> io::Result<CloseReport> {
-        let mut plan = Plan::new(*policy, Instant::now());
+        let (stream, words) = self.half_close();
+        let mut course = Course::new(*policy, words);
         loop {
-            match advance(&self, &mut plan)? {
+            match advance(&stream, &mut course)? {
                 Step::Readable(until) => {
-                    wait_for(&self, PollFlags::IN, until)?;
+                    wait_for(&stream, PollFlags::IN, until)?;
+                }
+                Step::ReadableOrWritable(until) => {
+                    wait_for(&stream, PollFlags::IN | PollFlags::OUT, until)?;
+                }
+                Step::Writable(until) => {
+                    wait_for(&stream, PollFlags::OUT, until)?;
                 }
                 Step::Pause(until) => {
                     std::thread::sleep(until.saturating_duration_since(Instant::now()));

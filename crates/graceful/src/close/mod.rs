@@ -27,16 +27,24 @@
 //! # }
 //! ```
 
+#[cfg(feature = "axum")]
+pub mod axum;
 mod blocking;
+mod half_close;
+#[cfg(feature = "hyper")]
+pub mod hyper;
 pub(crate) mod plan;
 mod policy;
 mod reaper;
 mod report;
+#[cfg(feature = "rustls")]
+mod rustls;
 mod step;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 
 pub use blocking::{CloseOrderly, abort, write_all_draining};
+pub use half_close::{HalfClose, LastWords};
 pub use plan::{Finish, Plan, Seen, Want};
 pub use policy::{AtDeadline, ClosePolicy, Order};
 pub use reaper::{Reaper, ReaperCounts};

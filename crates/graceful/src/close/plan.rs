@@ -1,10 +1,11 @@
 //! The closing of one connection as a plan without I/O: it says what to do next, and is told what came of it.
 //!
-//! 1. With [`Order::RemoteFirst`], whatever arrives is thrown away until the peer's FIN, for a while.
-//! 2. This side's FIN.
-//! 3. Whatever arrives is thrown away until the peer's FIN. Without that a late octet would make the kernel answer with
+//! 1. What a layer above TCP has kept of the message.
+//! 2. With [`Order::RemoteFirst`], whatever arrives is thrown away until the peer's FIN, for a while.
+//! 3. The end that the layer puts to the message, and this side's FIN.
+//! 4. Whatever arrives is thrown away until the peer's FIN. Without that a late octet would make the kernel answer with
 //!    a reset, which destroys what the peer has not read yet (RFC 2525 §2.17).
-//! 4. The acknowledgement of this side's FIN, which comes last where the peer closed first.
+//! 5. The acknowledgement of this side's FIN, which comes last where the peer closed first.
 //!
 //! Drivers do as [`Plan::want`] says and call the `handle_*` method that fits; each takes what the kernel says at that
 //! moment, a [`Seen`].
@@ -26,10 +27,24 @@ pub struct Plan {
     looked: Instant,
     unacked: Option<u32>,
     fin_sent: bool,
+    /// Whether the peer's FIN was read before ours was sent.
+    peer_ended: bool,
+    layer: Layer,
     discarded: u64,
     first_fin: FirstFin,
     /// How long until the next look for an acknowledgement.
     pause: Duration,
+}
+
+/// What the layer above TCP has to send, in octets.
+#[derive(Clone, Copy, Debug, Default)]
+struct Layer {
+    /// Of the message, and not sent yet.
+    kept: u64,
+    /// Its end, and not sent yet.
+    farewell: u64,
+    /// Of its end, sent.
+    said: u64,
 }
 
 /// What the kernel says of the connection at a moment.
@@ -46,6 +61,12 @@ pub struct Seen {
 /// What is to be done next.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Want {
+    /// Send so many octets at most of what the layer above TCP has to send, then [`Plan::handle_sent`]; and read when
+    /// there is something to read, as with [`Want::Read`], for the peer may read only after it has sent. If neither can
+    /// be done until that moment: [`Plan::handle_timeout`].
+    SendAndRead(u64, Instant),
+    /// The same without reading: the end of the stream was read.
+    Send(u64, Instant),
     /// Send the FIN (`shutdown` for writing), then [`Plan::handle_shutdown`].
     Shutdown,
     /// Read when there is something to read: [`Plan::handle_octets`], [`Plan::handle_end`], or one of
@@ -69,8 +90,12 @@ pub enum Finish {
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Phase {
+    /// What the layer above has kept is to be sent.
+    Kept,
     /// The peer may close first, until then.
     RemoteFirst(Instant),
+    /// The end of the layer above is to be sent.
+    Farewell,
     /// The FIN is to be sent.
     Shutdown,
     /// The peer's FIN is awaited.
@@ -83,35 +108,76 @@ enum Phase {
 impl Plan {
     /// Begins at this moment.
     pub fn new(policy: ClosePolicy, now: Instant) -> Self {
-        let phase = match policy.order {
-            Order::LocalFirst => Phase::Shutdown,
-            Order::RemoteFirst { wait } => Phase::RemoteFirst(after(now, wait)),
-        };
-        Self {
+        Self::layered(policy, now, 0, 0)
+    }
+
+    /// The same where a layer above TCP has so many octets of the message to send yet, and so many for its end.
+    pub fn layered(policy: ClosePolicy, now: Instant, kept: u64, farewell: u64) -> Self {
+        let mut plan = Self {
             policy,
             began: now,
-            phase,
+            phase: Phase::Kept,
             last_sign: now,
             looked: now,
             unacked: None,
             fin_sent: false,
+            peer_ended: false,
+            layer: Layer { kept, farewell, said: 0 },
             discarded: 0,
             first_fin: FirstFin::Neither,
             pause: FIRST_PAUSE,
+        };
+        if kept == 0 {
+            plan.phase = plan.after_kept(now);
         }
+        plan
     }
 
     /// What is to be done next.
     pub fn want(&self) -> Want {
         match self.phase {
+            Phase::Kept => self.want_sent(self.layer.kept),
+            Phase::Farewell => self.want_sent(self.layer.farewell),
             Phase::RemoteFirst(until) => Want::Read(until.min(self.limit())),
             Phase::Shutdown => Want::Shutdown,
             Phase::Drain if self.unacked == Some(0) => Want::Read(self.limit()),
-            // Nothing wakes a reader when octets are acknowledged; seen too late they would make silence too long.
-            Phase::Drain => Want::Read(self.limit().min(after(self.looked, self.policy.idle / 4))),
+            Phase::Drain => Want::Read(self.next_look()),
             Phase::LastAck => Want::Pause(self.limit().min(after(self.looked, self.pause))),
             Phase::Over(outcome) => Want::Finish(self.finish(outcome)),
         }
+    }
+
+    /// So many octets of the layer above were handed to the kernel.
+    pub fn handle_sent(&mut self, octets: u64, seen: Seen) {
+        let numbers = u32::try_from(octets).unwrap_or(u32::MAX);
+        self.unacked = self.unacked.map(|unacked| unacked.saturating_add(numbers));
+        self.look(seen);
+        let layer = &mut self.layer;
+        match self.phase {
+            Phase::Kept => {
+                layer.kept = layer.kept.saturating_sub(octets);
+                if layer.kept == 0 {
+                    self.phase = self.after_kept(seen.now);
+                }
+            }
+            Phase::Farewell => {
+                layer.said += octets;
+                layer.farewell = layer.farewell.saturating_sub(octets);
+                self.phase = self.before_fin();
+            }
+            Phase::RemoteFirst(_)
+            | Phase::Shutdown
+            | Phase::Drain
+            | Phase::LastAck
+            | Phase::Over(_) => {}
+        }
+    }
+
+    /// Nothing more can be sent: the program had sent this side's FIN before it asked for this close.
+    pub fn handle_sealed(&mut self, seen: Seen) {
+        self.look(seen);
+        self.layer.farewell = 0;
+        self.phase = Phase::Shutdown;
     }
 
     /// The FIN was sent. The state before it was tells who was first.
@@ -142,14 +208,17 @@ impl Plan {
     pub fn handle_end(&mut self, seen: Seen) {
         self.last_sign = seen.now;
         match self.phase {
-            Phase::RemoteFirst(_) | Phase::Shutdown => {
+            Phase::Kept | Phase::RemoteFirst(_) | Phase::Farewell | Phase::Shutdown => {
+                self.peer_ended = true;
                 self.first_fin = match seen.state {
                     // The program had sent our FIN before it asked for this close.
                     Some(State::Closing) => FirstFin::Both,
                     Some(State::Closed | State::TimeWait) => FirstFin::Unknown,
                     _ => FirstFin::Remote,
                 };
-                self.phase = Phase::Shutdown;
+                if matches!(self.phase, Phase::RemoteFirst(_)) {
+                    self.phase = self.before_fin();
+                }
                 self.look(seen);
             }
             Phase::Drain => {
@@ -187,12 +256,17 @@ impl Plan {
     pub fn handle_timeout(&mut self, seen: Seen) {
         self.look(seen);
         match self.phase {
-            Phase::RemoteFirst(until) if until <= seen.now => self.phase = Phase::Shutdown,
+            Phase::RemoteFirst(until) if until <= seen.now => self.phase = self.before_fin(),
             Phase::LastAck => {
                 self.pause = (self.pause * 2).min(LONGEST_PAUSE);
                 self.finish_if_acknowledged();
             }
-            Phase::RemoteFirst(_) | Phase::Shutdown | Phase::Drain | Phase::Over(_) => {}
+            Phase::Kept
+            | Phase::RemoteFirst(_)
+            | Phase::Farewell
+            | Phase::Shutdown
+            | Phase::Drain
+            | Phase::Over(_) => {}
         }
         self.give_up_if_due(seen.now);
     }
@@ -208,6 +282,27 @@ impl Plan {
             time_wait: self.time_wait(outcome),
             elapsed: now.saturating_duration_since(self.began),
         })
+    }
+
+    fn want_sent(&self, octets: u64) -> Want {
+        if self.peer_ended {
+            Want::Send(octets, self.next_look())
+        } else {
+            Want::SendAndRead(octets, self.next_look())
+        }
+    }
+
+    /// What follows when the whole message is with the kernel.
+    fn after_kept(&self, now: Instant) -> Phase {
+        match self.policy.order {
+            Order::RemoteFirst { wait } if !self.peer_ended => Phase::RemoteFirst(after(now, wait)),
+            Order::RemoteFirst { .. } | Order::LocalFirst => self.before_fin(),
+        }
+    }
+
+    /// What follows when nobody is waited for any more.
+    const fn before_fin(&self) -> Phase {
+        if self.layer.farewell > 0 { Phase::Farewell } else { Phase::Shutdown }
     }
 
     /// Whether our FIN was acknowledged before the peer's came decides between `FIN_WAIT_2` and `CLOSING`.
@@ -237,11 +332,12 @@ impl Plan {
         if matches!(self.phase, Phase::Over(_)) || now < self.limit() {
             return;
         }
-        let acknowledged = self.unacked == Some(0) && self.phase != Phase::Shutdown;
+        let has_to_send = matches!(self.phase, Phase::Kept | Phase::Farewell | Phase::Shutdown);
+        let acknowledged = self.unacked == Some(0) && !has_to_send;
         self.phase = Phase::Over(match self.phase {
             // Silence before our FIN is no reason to leave it out.
             Phase::RemoteFirst(_) if now < after(self.began, self.policy.total) => {
-                self.phase = Phase::Shutdown;
+                self.phase = self.before_fin();
                 return;
             }
             _ if acknowledged => Outcome::Acknowledged,
@@ -254,12 +350,21 @@ impl Plan {
         after(self.began, self.policy.total).min(after(self.last_sign, self.policy.idle))
     }
 
+    /// Nothing wakes a reader when octets are acknowledged; seen too late they would make silence too long.
+    fn next_look(&self) -> Instant {
+        self.limit().min(after(self.looked, self.policy.idle / 4))
+    }
+
     fn finish(&self, outcome: Outcome) -> Finish {
         match (outcome, self.policy.at_deadline) {
-            (Outcome::Orderly | Outcome::PeerReset | Outcome::Lost | Outcome::Gone, _)
-            | (Outcome::Acknowledged | Outcome::TimedOut, AtDeadline::Orphan) => Finish::Close,
+            (Outcome::Orderly | Outcome::PeerReset | Outcome::Lost | Outcome::Gone, _) => {
+                Finish::Close
+            }
             // What still comes would be answered by a reset anyway.
             (Outcome::DiscardLimit, _) | (_, AtDeadline::Reset) => Finish::Reset,
+            // A FIN in the midst of a message would call it whole.
+            (_, AtDeadline::Orphan) if self.layer.kept > 0 => Finish::Reset,
+            (_, AtDeadline::Orphan) => Finish::Close,
         }
     }
 
@@ -271,17 +376,18 @@ impl Plan {
             (Outcome::Orderly, FirstFin::Local | FirstFin::LocalOrBoth) => TimeWait::Here,
             (Outcome::Orderly, FirstFin::Both) => TimeWait::Both,
             (Outcome::Orderly, FirstFin::Remote) => TimeWait::Peer,
-            (Outcome::Acknowledged | Outcome::TimedOut, _) => match self.policy.at_deadline {
-                AtDeadline::Reset => TimeWait::Nobody,
-                AtDeadline::Orphan => TimeWait::Open,
+            (Outcome::Acknowledged | Outcome::TimedOut, _) => match self.finish(outcome) {
+                Finish::Reset => TimeWait::Nobody,
+                Finish::Close => TimeWait::Open,
             },
         }
     }
 
-    /// A FIN that is not acknowledged is no octet; where it was sent it is the last number.
+    /// Of the message: a FIN is no octet and has the last number, before it comes the layer's end, and what the layer
+    /// could not hand over has none yet.
     fn octets(&self, numbers: u32) -> u64 {
         let fin = u32::from(self.fin_sent && numbers > 0);
-        u64::from(numbers - fin)
+        u64::from(numbers - fin).saturating_sub(self.layer.said).saturating_add(self.layer.kept)
     }
 }
 

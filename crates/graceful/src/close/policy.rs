@@ -50,7 +50,7 @@ pub enum AtDeadline {
     Reset,
     /// The descriptor is closed and the rest is left to the kernel, which gives up on its own terms (on Linux
     /// `tcp_fin_timeout` in `FIN_WAIT_2`, `tcp_orphan_retries` before). Where octets wait unread, closing resets all the
-    /// same (RFC 2525 §2.17).
+    /// same (RFC 2525 §2.17). So does a layer above TCP that still keeps a part of the message.
     Orphan,
 }
 

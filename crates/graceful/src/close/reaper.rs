@@ -3,10 +3,11 @@
 //! Those that wait for an end without bounds pile up, each with a descriptor. Here the oldest is reset when there would
 //! be too many, and counted. What is left when the process ends, the kernel closes plainly: see [`Reaper::wait`].
 
-use super::plan::{Plan, after};
+use super::half_close::HalfClose;
+use super::plan::after;
 use super::policy::ClosePolicy;
 use super::report::Outcome;
-use super::step::{Step, advance};
+use super::step::{Course, Step, advance};
 use lastack_os::connection;
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
@@ -97,9 +98,10 @@ struct State {
 #[derive(Debug)]
 struct Held {
     socket: OwnedFd,
-    plan: Plan,
+    course: Course,
     due: Instant,
-    watched: bool,
+    /// What it is watched for; nothing if empty.
+    watched: EventFlags,
 }
 
 impl Reaper {
@@ -139,11 +141,12 @@ impl Reaper {
 
     /// Closes this connection by the policy, in the reaper's thread. Returns at once. If it holds as many as it may,
     /// the oldest is reset.
-    pub fn close(&self, stream: TcpStream, policy: &ClosePolicy) {
-        self.take(stream.into(), Plan::new(*policy, Instant::now()));
+    pub fn close<T: HalfClose<Below = TcpStream>>(&self, stream: T, policy: &ClosePolicy) {
+        let (stream, words) = stream.half_close();
+        self.take(stream.into(), Course::new(*policy, words));
     }
 
-    pub(super) fn take(&self, socket: OwnedFd, plan: Plan) {
+    pub(super) fn take(&self, socket: OwnedFd, course: Course) {
         let shared = &self.0.shared;
         let mut state = shared.state();
         while state.held.len() >= shared.limit {
@@ -152,7 +155,7 @@ impl Reaper {
         // Age and name in one; 0 is the wake's.
         state.counts.taken += 1;
         let (name, due) = (state.counts.taken, Instant::now());
-        state.held.insert(name, Held { socket, plan, due, watched: false });
+        state.held.insert(name, Held { socket, course, due, watched: EventFlags::empty() });
         state.due.insert((due, name));
         drop(state);
         shared.wake();
@@ -276,17 +279,23 @@ impl State {
 impl Held {
     /// As far as it goes; how it ended, if it has.
     fn advance(&mut self, name: u64, epoll: &OwnedFd) -> io::Result<Option<Outcome>> {
-        let (due, watched) = match advance(&self.socket, &mut self.plan)? {
+        let (due, watched) = match advance(&self.socket, &mut self.course)? {
             Step::Over(report) => return Ok(Some(report.outcome)),
             Step::Again => (Instant::now(), self.watched),
-            Step::Readable(until) => (until, true),
+            Step::Readable(until) => (until, EventFlags::IN),
+            Step::ReadableOrWritable(until) => (until, EventFlags::IN | EventFlags::OUT),
+            Step::Writable(until) => (until, EventFlags::OUT),
             // At its end a stream is readable for ever.
-            Step::Pause(until) => (until, false),
+            Step::Pause(until) => (until, EventFlags::empty()),
         };
-        if watched && !self.watched {
-            epoll::add(epoll, &self.socket, EventData::new_u64(name), EventFlags::IN)?;
-        } else if self.watched && !watched {
-            epoll::delete(epoll, &self.socket)?;
+        if watched != self.watched {
+            if self.watched.is_empty() {
+                epoll::add(epoll, &self.socket, EventData::new_u64(name), watched)?;
+            } else if watched.is_empty() {
+                epoll::delete(epoll, &self.socket)?;
+            } else {
+                epoll::modify(epoll, &self.socket, EventData::new_u64(name), watched)?;
+            }
         }
         (self.due, self.watched) = (due, watched);
         Ok(None)

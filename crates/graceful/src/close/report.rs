@@ -10,7 +10,8 @@ use std::time::Duration;
 pub struct CloseReport {
     /// How it ended.
     pub outcome: Outcome,
-    /// Octets that the peer's kernel has not acknowledged; `None` where the system does not tell.
+    /// Octets that the peer's kernel has not acknowledged; `None` where the system does not tell. For a layer above TCP
+    /// they are those of its message (for TLS, of its records), sent or not; its end does not count.
     pub unacked: Option<u64>,
     /// Octets that were received and thrown away.
     pub discarded: u64,
@@ -119,10 +120,10 @@ impl CloseReport {
     /// What is known of the delivery of what was sent.
     pub const fn delivered(&self) -> Delivered {
         match (self.outcome, self.unacked, self.first_fin) {
+            (_, Some(1..), _) => Delivered::No,
             (Outcome::Orderly, _, FirstFin::Local) => Delivered::Yes,
             (_, Some(0), _) => Delivered::ToKernel,
             (_, None, _) => Delivered::Unknown,
-            (_, Some(_), _) => Delivered::No,
         }
     }
 }

@@ -1,19 +1,33 @@
 //! What every driver does between two waits: as much of the plan as can be done at once, on any socket.
 
+use super::half_close::LastWords;
 use super::plan::{Finish, Plan, Seen, Want};
+use super::policy::ClosePolicy;
 use super::report::CloseReport;
+use lastack_model::state::State;
 use lastack_os::connection;
 use rustix::fd::AsFd;
 use rustix::io::Errno;
-use rustix::net::{self, RecvFlags, Shutdown, sockopt};
+use rustix::net::{self, RecvFlags, SendFlags, Shutdown, sockopt};
 use std::io;
 use std::time::Instant;
+
+/// A plan, and the octets that it wants sent.
+#[derive(Clone, Debug)]
+pub(super) struct Course {
+    plan: Plan,
+    words: LastWords,
+}
 
 /// What a driver does next.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Step {
     /// Wait until something can be read, or until this moment.
     Readable(Instant),
+    /// Wait until something can be sent or read, or until this moment.
+    ReadableOrWritable(Instant),
+    /// Wait until something can be sent, or until this moment.
+    Writable(Instant),
     /// Wait until this moment.
     Pause(Instant),
     /// Nothing: the peer keeps sending, and others may want a turn.
@@ -22,10 +36,37 @@ pub(super) enum Step {
     Over(CloseReport),
 }
 
+impl Course {
+    /// Begins now.
+    pub(super) fn new(policy: ClosePolicy, words: LastWords) -> Self {
+        let plan = Plan::layered(policy, Instant::now(), words.kept(), words.farewell());
+        Self { plan, words }
+    }
+}
+
 /// Does what can be done without waiting.
-pub(super) fn advance(socket: &impl AsFd, plan: &mut Plan) -> io::Result<Step> {
+pub(super) fn advance(socket: &impl AsFd, course: &mut Course) -> io::Result<Step> {
+    let Course { plan, words } = course;
     for _ in 0..TURN {
         match plan.want() {
+            Want::SendAndRead(octets, until) => {
+                let received = receive(socket, plan)?;
+                let sent = say(octets, words, socket, plan)?;
+                if received == Progress::None && sent == Progress::None {
+                    if Instant::now() < until {
+                        return Ok(Step::ReadableOrWritable(until));
+                    }
+                    look_again(socket, plan)?;
+                }
+            }
+            Want::Send(octets, until) => {
+                if say(octets, words, socket, plan)? == Progress::None {
+                    if Instant::now() < until {
+                        return Ok(Step::Writable(until));
+                    }
+                    look_again(socket, plan)?;
+                }
+            }
             Want::Shutdown => shut_down(socket, plan)?,
             Want::Read(until) => match discard(socket) {
                 Ok(None) if Instant::now() < until => return Ok(Step::Readable(until)),
@@ -44,6 +85,60 @@ pub(super) fn advance(socket: &impl AsFd, plan: &mut Plan) -> io::Result<Step> {
         }
     }
     Ok(Step::Again)
+}
+
+/// Whether a call changed anything.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Progress {
+    Some,
+    None,
+}
+
+fn receive(socket: &impl AsFd, plan: &mut Plan) -> io::Result<Progress> {
+    match discard(socket) {
+        Ok(None) => Ok(Progress::None),
+        read => take(read, socket, plan).map(|()| Progress::Some),
+    }
+}
+
+/// Sends what it can of the layer's last words, if the plan still wants them.
+fn say(
+    octets: u64,
+    words: &mut LastWords,
+    socket: &impl AsFd,
+    plan: &mut Plan,
+) -> io::Result<Progress> {
+    if !matches!(plan.want(), Want::Send(..) | Want::SendAndRead(..)) {
+        return Ok(Progress::Some);
+    }
+    // Sending would say of a socket that cannot send only that it cannot.
+    if let Err(error) = sockopt::socket_error(socket)? {
+        return over(error, socket, plan).map(|()| Progress::Some);
+    }
+    let before = seen(socket)?;
+    match before.state {
+        Some(State::Closed | State::TimeWait) => plan.handle_gone(before),
+        Some(State::FinWait1 | State::FinWait2 | State::Closing | State::LastAck) => {
+            plan.handle_sealed(before);
+        }
+        None
+        | Some(
+            State::Established
+            | State::CloseWait
+            | State::SynSent
+            | State::SynReceived
+            | State::Listen,
+        ) => match net::send(socket, words.next(octets), SendFlags::DONTWAIT | SendFlags::NOSIGNAL)
+        {
+            Ok(sent) => {
+                words.advance(sent);
+                plan.handle_sent(sent as u64, seen(socket)?);
+            }
+            Err(Errno::AGAIN | Errno::INTR) => return Ok(Progress::None),
+            Err(error) => over(error, socket, plan)?,
+        },
+    }
+    Ok(Progress::Some)
 }
 
 fn shut_down(socket: &impl AsFd, plan: &mut Plan) -> io::Result<()> {

@@ -1,5 +1,6 @@
 //! Each way a close can go, told to the plan event by event.
 
+use super::super::report::Delivered;
 use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -101,7 +102,7 @@ fn what_cannot_be_told_is_not_told() {
     story.plan.handle_end(story.at(0, State::Closed, 0));
     let report = story.over(Finish::Close);
     assert_eq!((report.first_fin, report.time_wait), (FirstFin::Unknown, TimeWait::Unknown));
-    assert_eq!(report.delivered(), super::super::Delivered::ToKernel);
+    assert_eq!(report.delivered(), Delivered::ToKernel);
 }
 
 #[test]
@@ -158,7 +159,7 @@ fn acknowledgements_are_signs_of_life_too() {
     story.plan.handle_timeout(story.at(9, State::FinWait1, 501));
     let report = story.over(Finish::Reset);
     assert_eq!((report.outcome, report.unacked), (Outcome::TimedOut, Some(500)));
-    assert_eq!(report.delivered(), super::super::Delivered::No);
+    assert_eq!(report.delivered(), Delivered::No);
 }
 
 #[test]
@@ -178,4 +179,83 @@ fn a_reset_ends_it_and_says_what_was_not_acknowledged() {
     let report = story.over(Finish::Close);
     assert_eq!((report.outcome, report.unacked), (Outcome::PeerReset, Some(10)));
     assert_eq!(report.time_wait, TimeWait::Nobody);
+}
+
+#[test]
+fn what_a_layer_has_to_say_goes_before_the_fin_and_its_end_is_no_part_of_the_message() {
+    let began = Instant::now();
+    let mut story = Story { plan: Plan::layered(ClosePolicy::server(), began, 100, 30), began };
+    assert!(matches!(story.plan.want(), Want::SendAndRead(100, _)), "{:?}", story.plan.want());
+    story.plan.handle_sent(60, story.at(0, State::Established, 60));
+    assert!(matches!(story.plan.want(), Want::SendAndRead(40, _)), "{:?}", story.plan.want());
+    story.plan.handle_octets(7, story.at(0, State::Established, 0));
+    story.plan.handle_sent(40, story.at(0, State::Established, 40));
+    assert!(matches!(story.plan.want(), Want::SendAndRead(30, _)), "{:?}", story.plan.want());
+    story.plan.handle_sent(30, story.at(0, State::Established, 70));
+    story.shut_down(State::Established, story.at(0, State::FinWait1, 71));
+    story.plan.handle_reset(story.at(1, State::Closed, 31));
+    let report = story.over(Finish::Close);
+    assert_eq!(
+        (report.outcome, report.unacked, report.discarded),
+        (Outcome::PeerReset, Some(0), 7)
+    );
+    assert_eq!(report.delivered(), Delivered::ToKernel);
+}
+
+#[test]
+fn what_a_layer_could_not_hand_over_counts_as_not_acknowledged() {
+    let policy = ClosePolicy::server().at_deadline(AtDeadline::Orphan);
+    let began = Instant::now();
+    let mut story = Story { plan: Plan::layered(policy, began, 100, 30), began };
+    story.plan.handle_sent(60, story.at(0, State::Established, 5060));
+    story.plan.handle_timeout(story.at(5, State::Established, 5060));
+    // Left to the kernel, it would end with a FIN that says the message is whole.
+    let report = story.over(Finish::Reset);
+    assert_eq!((report.outcome, report.unacked), (Outcome::TimedOut, Some(5100)));
+    assert_eq!((report.time_wait, report.delivered()), (TimeWait::Nobody, Delivered::No));
+
+    let mut story = Story { plan: Plan::layered(policy, began, 0, 30), began };
+    story.plan.handle_timeout(story.at(5, State::Established, 5000));
+    let report = story.over(Finish::Close);
+    assert_eq!((report.outcome, report.unacked), (Outcome::TimedOut, Some(5000)));
+}
+
+#[test]
+fn a_layer_lets_the_peer_close_first_once_the_message_is_sent() {
+    let policy = ClosePolicy::server().remote_first(SECOND);
+    let began = Instant::now();
+    let mut story = Story { plan: Plan::layered(policy, began, 100, 30), began };
+    story.plan.handle_sent(100, story.at(2, State::Established, 100));
+    assert_eq!(story.plan.want(), Want::Read(began + SECOND * 3));
+    story.plan.handle_end(story.at(2, State::CloseWait, 0));
+    assert!(matches!(story.plan.want(), Want::Send(30, _)), "{:?}", story.plan.want());
+    story.plan.handle_sent(30, story.at(2, State::CloseWait, 30));
+    story.shut_down(State::CloseWait, story.at(2, State::LastAck, 31));
+    story.plan.handle_end(story.at(2, State::LastAck, 31));
+    story.plan.handle_timeout(story.at(2, State::Closed, 0));
+    let report = story.over(Finish::Close);
+    assert_eq!((report.outcome, report.first_fin), (Outcome::Orderly, FirstFin::Remote));
+}
+
+#[test]
+fn a_peer_that_closes_before_it_has_the_message_is_not_waited_for() {
+    let policy = ClosePolicy::server().remote_first(SECOND);
+    let began = Instant::now();
+    let mut story = Story { plan: Plan::layered(policy, began, 100, 0), began };
+    story.plan.handle_end(story.at(0, State::CloseWait, 0));
+    assert!(matches!(story.plan.want(), Want::Send(100, _)), "{:?}", story.plan.want());
+    story.plan.handle_sent(100, story.at(0, State::CloseWait, 100));
+    assert_eq!(story.plan.want(), Want::Shutdown);
+}
+
+#[test]
+fn a_program_that_sent_its_fin_itself_has_cut_its_layer_off() {
+    let began = Instant::now();
+    let mut story = Story { plan: Plan::layered(ClosePolicy::server(), began, 100, 30), began };
+    story.plan.handle_sealed(story.at(0, State::FinWait2, 0));
+    story.shut_down(State::FinWait2, story.at(0, State::FinWait2, 0));
+    story.plan.handle_end(story.at(1, State::Closed, 0));
+    let report = story.over(Finish::Close);
+    assert_eq!((report.outcome, report.unacked), (Outcome::Orderly, Some(100)));
+    assert_eq!(report.delivered(), Delivered::No);
 }
