@@ -18,6 +18,8 @@ pub(crate) struct Program {
 pub(crate) const FOR_TESTS: &[Program] = &[
     Program { name: "ss", package: "iproute2" },
     Program { name: "ip", package: "iproute2" },
+    Program { name: "tc", package: "iproute2" },
+    Program { name: "curl", package: "curl" },
     Program { name: "python3", package: "python3" },
     Program { name: "node", package: "nodejs" },
     Program { name: "java", package: "default-jre-headless" },

@@ -3,7 +3,10 @@
 
 mod bad_links;
 mod deadlines;
+mod early_answer;
+mod layers;
 mod reaper;
 mod time_wait;
+mod tls;
 mod tokio;
 mod truncation;

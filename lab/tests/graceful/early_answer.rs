@@ -1,0 +1,245 @@
+//! Real clients upload 8 MiB over a slow wire to an axum server that answers before it has read them.
+
+use ::tokio::net::{TcpListener, TcpStream};
+use ::tokio::runtime::{Builder, Runtime};
+use axum::Router;
+use axum::body::Bytes;
+use axum::http::header::CONNECTION;
+use axum::routing::post;
+use axum::serve::Listener;
+use lastack_graceful::close::ClosePolicy;
+use lastack_graceful::close::hyper::DiscardUnread;
+use lastack_graceful::close::tokio::Lingering;
+use lastack_lab::link::{HERE, OtherHost};
+use lastack_lab::namespace::Namespace;
+use lastack_lab::program;
+use std::io;
+use std::net::SocketAddr;
+use std::process::Command;
+
+/// How often a client is told 1 MiB early, and how often that its upload is too large.
+const TRIALS: usize = 30;
+const REFUSALS: usize = 20;
+/// A client that waits for the server to read while the server waits for it ends only by its own time limit.
+const STALLED: usize = 10;
+const ANSWER: usize = 1 << 20;
+
+/// What stands between axum and its clients.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Server {
+    Plain,
+    /// A stream whose shutdown lingers, and nothing else.
+    Lingering,
+    /// That, and bodies that are read on.
+    Ours,
+}
+
+/// A listener whose streams linger.
+struct Orderly(TcpListener);
+
+impl Listener for Orderly {
+    type Io = Lingering<TcpStream>;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Lingering, SocketAddr) {
+        let (stream, from) = Listener::accept(&mut self.0).await;
+        (Lingering::new(stream, ClosePolicy::server()), from)
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+}
+
+/// A server on one end of the wire, its clients on the other.
+struct Stage {
+    _namespace: Namespace,
+    far: OtherHost,
+    _runtime: Runtime,
+    to: SocketAddr,
+}
+
+impl Stage {
+    fn set(server: Server) -> Self {
+        let namespace = Namespace::enter();
+        let far = OtherHost::joined_to(&namespace);
+        far.slow_down();
+        let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        let runtime = runtime.expect("a runtime");
+        let listener = runtime.block_on(TcpListener::bind((HERE, 0))).expect("a listener");
+        let to = listener.local_addr().expect("an address");
+        runtime.spawn(async move {
+            match server {
+                Server::Plain => axum::serve(listener, app()).await,
+                Server::Lingering => axum::serve(Orderly(listener), app()).await,
+                Server::Ours => {
+                    axum::serve(Orderly(listener), app().layer(DiscardUnread::new())).await
+                }
+            }
+        });
+        Self { _namespace: namespace, far, _runtime: runtime, to }
+    }
+
+    /// How often this client got the whole of the answer.
+    fn complete(&self, client: Client, want: Want, trials: usize) -> usize {
+        let mut command = client.command(self.to, want, trials);
+        let run = self.far.run(move |_| program::run(&mut command));
+        let count = run.stdout.trim().parse();
+        count.unwrap_or_else(|_| panic!("{client:?} should print a count: {run:?}"))
+    }
+}
+
+fn app() -> Router {
+    Router::new()
+        .route("/early", post(async || ([(CONNECTION, "close")], vec![b'a'; ANSWER])))
+        .route("/limited", post(async |_: Bytes| "within the limit"))
+}
+
+/// What of the server's is asked for.
+#[derive(Clone, Copy, Debug)]
+enum Want {
+    /// 1 MiB, sent before the upload is read.
+    Early,
+    /// A refusal of an upload beyond axum's limit.
+    Refusal,
+}
+
+impl Want {
+    const fn path(self) -> &'static str {
+        match self {
+            Self::Early => "early",
+            Self::Refusal => "limited",
+        }
+    }
+
+    /// The status, and how long the answer is at least.
+    const fn answer(self) -> (u16, usize) {
+        match self {
+            Self::Early => (200, ANSWER),
+            Self::Refusal => (413, 1),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Client {
+    Curl,
+    /// It sends the head, and the body only when it is told to, or after a second.
+    CurlThatAsks,
+    Python,
+    Node,
+}
+
+impl Client {
+    /// Prints how many answers were whole.
+    fn command(self, to: SocketAddr, want: Want, trials: usize) -> Command {
+        let url = format!("http://{to}/{}", want.path());
+        let (status, length) = want.answer();
+        let (name, option, script) = match self {
+            Self::Curl | Self::CurlThatAsks => ("sh", "-c", CURL),
+            Self::Python => ("python3", "-c", PYTHON),
+            Self::Node => ("node", "-e", NODE),
+        };
+        let mut command = Command::new(name);
+        command.args([option, script]);
+        if matches!(self, Self::Curl | Self::CurlThatAsks) {
+            command.arg("sh");
+        }
+        command.args([url, status.to_string(), length.to_string(), trials.to_string()]);
+        if matches!(self, Self::Curl) {
+            command.args(["-H", "Expect:"]);
+        }
+        command
+    }
+}
+
+const CURL: &str = r#"
+command -v curl >/dev/null || { echo "install curl; cargo xtask test does"; exit 1; }
+url=$1 status=$2 length=$3 trials=$4; shift 4
+whole=0
+for _ in $(seq "$trials"); do
+    got=$(head -c 8388608 /dev/zero | curl -s -m 10 -o /dev/null -w '%{http_code} %{size_download}' \
+        --data-binary @- "$@" "$url") || continue
+    [ "${got% *}" = "$status" ] && [ "${got#* }" -ge "$length" ] && whole=$((whole + 1))
+done
+echo $whole
+"#;
+
+const PYTHON: &str = r#"
+import http.client, sys, urllib.parse
+url, status, length, trials = sys.argv[1], *map(int, sys.argv[2:5])
+url = urllib.parse.urlparse(url)
+whole = 0
+for _ in range(trials):
+    connection = http.client.HTTPConnection(url.netloc, timeout=3)
+    try:
+        connection.request("POST", url.path, body=bytes(8 << 20))
+        answer = connection.getresponse()
+        whole += answer.status == status and len(answer.read()) >= length
+    except (OSError, http.client.HTTPException):
+        pass
+    connection.close()
+print(whole)
+"#;
+
+const NODE: &str = r#"
+(async () => {
+    const [url, status, length, trials] = process.argv.slice(1);
+    let whole = 0;
+    for (let trial = 0; trial < trials; trial++) {
+        try {
+            const body = Buffer.alloc(8 << 20);
+            const signal = AbortSignal.timeout(10000);
+            const answer = await fetch(url, { method: "POST", body, signal });
+            const got = (await answer.arrayBuffer()).byteLength;
+            if (answer.status == status && got >= length) whole++;
+        } catch {}
+    }
+    console.log(whole);
+})();
+"#;
+
+/// Ours serves all, plain axum fails most.
+fn is_spared(client: Client, want: Want, trials: usize, trials_of_plain: usize) {
+    let ours = Stage::set(Server::Ours).complete(client, want, trials);
+    let plain = Stage::set(Server::Plain).complete(client, want, trials_of_plain);
+    eprintln!("{client:?}, {want:?}: ours {ours}/{trials}, plain axum {plain}/{trials_of_plain}");
+    assert_eq!(ours, trials, "{client:?}");
+    assert!(plain < trials_of_plain / 2, "plain axum served {client:?} {plain} times");
+}
+
+#[test]
+fn curl_gets_an_early_answer() {
+    is_spared(Client::Curl, Want::Early, TRIALS, TRIALS);
+}
+
+#[test]
+fn node_gets_an_early_answer() {
+    is_spared(Client::Node, Want::Early, TRIALS, TRIALS);
+}
+
+#[test]
+fn python_which_reads_only_after_it_has_sent_gets_an_early_answer() {
+    is_spared(Client::Python, Want::Early, TRIALS, STALLED);
+}
+
+#[test]
+fn python_gets_the_refusal_of_an_upload_that_is_too_large() {
+    is_spared(Client::Python, Want::Refusal, REFUSALS, REFUSALS);
+}
+
+#[test]
+fn a_client_that_asks_whether_it_shall_send_gets_its_answer_too() {
+    let stage = Stage::set(Server::Ours);
+    assert_eq!(stage.complete(Client::CurlThatAsks, Want::Early, 5), 5);
+    assert_eq!(stage.complete(Client::CurlThatAsks, Want::Refusal, 5), 5);
+}
+
+#[test]
+fn a_lingering_stream_alone_serves_clients_that_read_while_they_send_and_stalls_others() {
+    let stage = Stage::set(Server::Lingering);
+    assert_eq!(stage.complete(Client::Curl, Want::Early, STALLED), STALLED);
+    assert_eq!(stage.complete(Client::Python, Want::Refusal, STALLED), STALLED);
+    let stalled = stage.complete(Client::Python, Want::Early, STALLED / 2);
+    assert!(stalled < STALLED / 4, "{stalled} of {} were served", STALLED / 2);
+}
