@@ -55,7 +55,7 @@ pub use lingering::Lingering;
 /// the peer resets or keeps silent is no error but an outcome.
 pub fn close_orderly<T: HalfClose<Below = TcpStream>>(stream: T, policy: &ClosePolicy) -> Closing {
     let (stream, words) = stream.half_close();
-    let course = Course::new(*policy, words);
+    let course = Box::new(Course::new(*policy, words));
     Closing { stream: Some(stream), course, sleep: None, reaper: None }
 }
 
@@ -65,7 +65,7 @@ pub fn close_orderly<T: HalfClose<Below = TcpStream>>(stream: T, policy: &CloseP
 pub struct Closing {
     /// Gone at the end.
     stream: Option<TcpStream>,
-    course: Course,
+    course: Box<Course>,
     sleep: Option<Pin<Box<Sleep>>>,
     reaper: Option<Reaper>,
 }
@@ -131,7 +131,7 @@ impl Future for Closing {
 impl Drop for Closing {
     fn drop(&mut self) {
         if let Some(stream) = self.stream.take() {
-            hand_over(stream, self.course.clone(), self.reaper.as_ref());
+            hand_over(stream, Course::clone(&self.course), self.reaper.as_ref());
         }
     }
 }

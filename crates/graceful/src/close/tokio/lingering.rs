@@ -32,7 +32,7 @@ pub struct Lingering<T: HalfClose<Below = TcpStream> = TcpStream> {
 #[derive(Debug)]
 enum State<T> {
     Open(T),
-    Closing(Box<Closing>),
+    Closing(Closing),
     Closed(Option<CloseReport>),
 }
 
@@ -150,9 +150,9 @@ impl<T: HalfClose<Below = TcpStream> + AsyncWrite + Unpin> AsyncWrite for Linger
                 State::Open(stream) => {
                     let mut closing = close_orderly(stream, &this.policy);
                     closing.reaper.clone_from(&this.reaper);
-                    State::Closing(Box::new(closing))
+                    State::Closing(closing)
                 }
-                State::Closing(mut closing) => match Pin::new(&mut *closing).poll(context) {
+                State::Closing(mut closing) => match Pin::new(&mut closing).poll(context) {
                     Poll::Pending => {
                         this.state = State::Closing(closing);
                         return Poll::Pending;
