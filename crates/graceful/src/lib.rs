@@ -11,6 +11,8 @@
 //! process.
 //!
 //! `shutdown` (feature `tokio`) ends a server: its listeners, then its connections.
+//!
+//! [`testing`] is for the tests of one's own servers.
 
 pub mod bind;
 pub mod close;
@@ -18,6 +20,7 @@ pub mod handover;
 pub mod listener;
 #[cfg(feature = "tokio")]
 pub mod shutdown;
+pub mod testing;
 
 /// The code of the book.
 #[cfg(all(doctest, feature = "axum"))]

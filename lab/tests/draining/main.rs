@@ -8,3 +8,4 @@ mod deferred;
 mod load;
 mod queued;
 mod scene;
+mod tokio;

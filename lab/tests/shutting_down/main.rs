@@ -6,5 +6,6 @@
 mod deadlines;
 mod examples;
 mod first_byte;
+mod first_fin;
 mod load;
 mod server;
