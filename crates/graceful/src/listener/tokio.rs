@@ -7,8 +7,10 @@ use super::plan::{Plan, Want};
 use super::report::{DrainReport, Successor};
 use super::step::{Closing, Failure, SHORTAGE, half_open, settle};
 use ::tokio::net::{TcpListener, TcpStream};
-use ::tokio::task::{spawn_blocking, yield_now};
+use ::tokio::task::{JoinHandle, spawn_blocking, yield_now};
 use ::tokio::time::{sleep, timeout_at};
+use lastack_model::ids::Cookie;
+use std::collections::HashSet;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -62,6 +64,16 @@ pub struct Draining {
     /// Gone at the end.
     closing: Option<Closing<TcpListener>>,
     plan: Plan,
+    /// What a blocking thread does for the plan. A call that is dropped leaves it to the next.
+    errand: Option<JoinHandle<Done>>,
+    /// How many connections were given without a turn for others.
+    given: u32,
+}
+
+#[derive(Debug)]
+enum Done {
+    Settled,
+    Seen(Option<HashSet<Cookie>>),
 }
 
 /// What an emptied listener gives.
@@ -101,7 +113,8 @@ impl Draining {
     /// Where the listener's address cannot be read; it is then closed plainly.
     pub fn new(listener: TcpListener, successor: Successor, deadline: Instant) -> io::Result<Self> {
         let closing = Closing::new(listener, successor)?;
-        Ok(Self { closing: Some(closing), plan: Plan::new(successor, Instant::now(), deadline) })
+        let plan = Plan::new(successor, Instant::now(), deadline);
+        Ok(Self { closing: Some(closing), plan, errand: None, given: 0 })
     }
 
     /// The next connection, or the report when the listener is closed. Cancel-safe: a call that is dropped has taken
@@ -112,7 +125,11 @@ impl Draining {
     /// Where waiting for the listener fails, and after the report; it is then closed plainly.
     pub async fn next(&mut self) -> io::Result<Drained> {
         // Nothing below waits while the queue is full, and others may want a turn.
-        yield_now().await;
+        self.given += 1;
+        if self.given > TURN {
+            self.given = 0;
+            yield_now().await;
+        }
         loop {
             let Some(closing) = &mut self.closing else {
                 return Err(io::Error::other("this listener was closed before"));
@@ -122,14 +139,19 @@ impl Draining {
                     Ok(()) => self.plan.handle_begun(),
                     Err(_) => self.plan.handle_refused(),
                 },
-                Want::Settle => {
-                    spawn_blocking(settle).await?;
-                    self.plan.handle_settled();
-                }
-                Want::Look => {
-                    let local = closing.local;
-                    let half_open = spawn_blocking(move || half_open(local)).await?;
-                    self.plan.handle_waiting(Instant::now(), closing.waiting(half_open));
+                Want::Settle | Want::Look => {
+                    let (wanted, local) = (self.plan.want(), closing.local);
+                    let errand = self
+                        .errand
+                        .get_or_insert_with(|| spawn_blocking(move || run(wanted, local)));
+                    let done = errand.await;
+                    self.errand = None;
+                    match done? {
+                        Done::Settled => self.plan.handle_settled(),
+                        Done::Seen(half_open) => {
+                            self.plan.handle_waiting(Instant::now(), closing.waiting(half_open));
+                        }
+                    }
                 }
                 Want::Accept(_) | Want::Sweep => {
                     if let Some(connection) = accept(closing, &mut self.plan).await? {
@@ -149,6 +171,15 @@ impl Draining {
     pub const fn accepted(&self) -> u64 {
         self.plan.accepted()
     }
+}
+
+/// What takes milliseconds of the plan's wants.
+fn run(wanted: Want, local: SocketAddr) -> Done {
+    if wanted == Want::Look {
+        return Done::Seen(half_open(local));
+    }
+    settle();
+    Done::Settled
 }
 
 /// One connection that is there, or comes while the plan waits for more.
@@ -185,3 +216,6 @@ async fn accept(closing: &Closing<TcpListener>, plan: &mut Plan) -> io::Result<O
     }
     Ok(None)
 }
+
+/// How many connections may be given before others have their turn.
+const TURN: u32 = 16;

@@ -59,7 +59,7 @@ pub struct Orderly {
 #[derive(Debug)]
 enum State {
     Listening(TcpListener),
-    Draining(Draining),
+    Draining(Box<Draining>),
     Closed,
 }
 
@@ -131,7 +131,7 @@ impl Orderly {
             let now = Instant::now();
             let deadline = now.checked_add(plan.queue).unwrap_or(now + FOR_EVER);
             match Draining::new(listener, plan.successor, deadline) {
-                Ok(draining) => self.state = State::Draining(draining),
+                Ok(draining) => self.state = State::Draining(Box::new(draining)),
                 Err(error) => return Err(self.fail(error)),
             }
         }
