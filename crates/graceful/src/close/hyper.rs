@@ -194,3 +194,6 @@ fn poll_octets<B: Body + Unpin>(body: &mut B, context: &mut Context<'_>) -> Poll
         Some(frame.data_ref().map_or(0, |data| data.remaining() as u64))
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,22 @@ use ::rustls::{ConnectionCommon, SideData, StreamOwned};
 use std::net::TcpStream;
 use std::ops::{Deref, DerefMut};
 
+/// The records that rustls keeps, and `close_notify`.
+///
+/// ```
+/// use lastack_graceful::close::{CloseOrderly as _, ClosePolicy, CloseReport};
+/// use rustls::{ServerConnection, StreamOwned};
+/// use std::io::{self, Read as _, Write as _};
+/// use std::net::TcpStream;
+///
+/// /// One answer; what more the client sends, nobody waits for.
+/// fn serve(mut stream: StreamOwned<ServerConnection, TcpStream>) -> io::Result<CloseReport> {
+///     stream.read_exact(&mut [0; 64])?;
+///     stream.write_all(b"the whole answer")?;
+///     stream.close_orderly(&ClosePolicy::server())
+/// }
+/// # let _ = serve;
+/// ```
 impl<C, S> HalfClose for StreamOwned<C, TcpStream>
 where
     C: Deref<Target = ConnectionCommon<S>> + DerefMut,
@@ -37,6 +53,27 @@ mod tokio_streams {
         }
     }
 
+    /// The records that rustls keeps, and `close_notify`.
+    ///
+    /// ```
+    /// use lastack_graceful::close::{ClosePolicy, tokio::Lingering};
+    /// use std::io;
+    /// use tokio::net::TcpListener;
+    /// use tokio_rustls::{TlsAcceptor, server::TlsStream};
+    /// use tokio::net::TcpStream;
+    ///
+    /// /// A stream for any server that shuts down what it has served: its shutdown is `close_notify`, the FIN, and
+    /// /// throwing away what still comes.
+    /// async fn accept(
+    ///     listener: &TcpListener,
+    ///     acceptor: &TlsAcceptor,
+    /// ) -> io::Result<Lingering<TlsStream<TcpStream>>> {
+    ///     let (stream, _) = listener.accept().await?;
+    ///     let stream = acceptor.accept(stream).await?;
+    ///     Ok(Lingering::new(stream, ClosePolicy::server()))
+    /// }
+    /// # let _ = accept;
+    /// ```
     impl HalfClose for server::TlsStream<TcpStream> {
         type Below = TcpStream;
 
