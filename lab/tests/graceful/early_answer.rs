@@ -1,5 +1,6 @@
 //! Real clients upload 8 MiB over a slow wire to an axum server that answers before it has read them.
 
+use crate::tls::Trust;
 use ::tokio::net::{TcpListener, TcpStream};
 use ::tokio::runtime::{Builder, Runtime};
 use axum::Router;
@@ -7,6 +8,10 @@ use axum::body::Bytes;
 use axum::http::header::CONNECTION;
 use axum::routing::post;
 use axum::serve::Listener;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
 use lastack_graceful::close::ClosePolicy;
 use lastack_graceful::close::hyper::DiscardUnread;
 use lastack_graceful::close::tokio::Lingering;
@@ -16,6 +21,8 @@ use lastack_lab::program;
 use std::io;
 use std::net::SocketAddr;
 use std::process::Command;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 /// How often a client is told 1 MiB early, and how often that its upload is too large.
 const TRIALS: usize = 30;
@@ -32,6 +39,10 @@ enum Server {
     Lingering,
     /// That, and bodies that are read on.
     Ours,
+    /// The same above TLS.
+    OursAboveTls,
+    /// The same by hyper's own traits, without axum.
+    OursUnderHyper,
 }
 
 /// A listener whose streams linger.
@@ -51,12 +62,47 @@ impl Listener for Orderly {
     }
 }
 
+/// The same above TLS.
+struct OrderlyTls(TcpListener, TlsAcceptor);
+
+impl Listener for OrderlyTls {
+    type Io = Lingering<TlsStream<TcpStream>>;
+    type Addr = SocketAddr;
+
+    /// One handshake after the other, which a test can do with.
+    async fn accept(&mut self) -> (Self::Io, SocketAddr) {
+        loop {
+            let (stream, from) = Listener::accept(&mut self.0).await;
+            if let Ok(stream) = self.1.accept(stream).await {
+                return (Lingering::new(stream, ClosePolicy::server()), from);
+            }
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+}
+
+async fn serve_by_hyper(listener: TcpListener) -> io::Result<()> {
+    loop {
+        let (stream, _) = listener.accept().await?;
+        let stream = Lingering::new(stream, ClosePolicy::server());
+        let service = service_fn(async |request: Request<Incoming>| {
+            drop(DiscardUnread::new().request(request));
+            let answer = Response::builder().header(CONNECTION, "close");
+            answer.body("a".repeat(ANSWER))
+        });
+        ::tokio::spawn(http1::Builder::new().serve_connection(stream, service));
+    }
+}
+
 /// A server on one end of the wire, its clients on the other.
 struct Stage {
     _namespace: Namespace,
     far: OtherHost,
     _runtime: Runtime,
-    to: SocketAddr,
+    base: String,
 }
 
 impl Stage {
@@ -75,14 +121,21 @@ impl Stage {
                 Server::Ours => {
                     axum::serve(Orderly(listener), app().layer(DiscardUnread::new())).await
                 }
+                Server::OursAboveTls => {
+                    let acceptor = TlsAcceptor::from(Trust::new().server);
+                    let listener = OrderlyTls(listener, acceptor);
+                    axum::serve(listener, app().layer(DiscardUnread::new())).await
+                }
+                Server::OursUnderHyper => serve_by_hyper(listener).await,
             }
         });
-        Self { _namespace: namespace, far, _runtime: runtime, to }
+        let scheme = if server == Server::OursAboveTls { "https" } else { "http" };
+        Self { _namespace: namespace, far, _runtime: runtime, base: format!("{scheme}://{to}") }
     }
 
     /// How often this client got the whole of the answer.
     fn complete(&self, client: Client, want: Want, trials: usize) -> usize {
-        let mut command = client.command(self.to, want, trials);
+        let mut command = client.command(&self.base, want, trials);
         let run = self.far.run(move |_| program::run(&mut command));
         let count = run.stdout.trim().parse();
         count.unwrap_or_else(|_| panic!("{client:?} should print a count: {run:?}"))
@@ -132,8 +185,8 @@ enum Client {
 
 impl Client {
     /// Prints how many answers were whole.
-    fn command(self, to: SocketAddr, want: Want, trials: usize) -> Command {
-        let url = format!("http://{to}/{}", want.path());
+    fn command(self, base: &str, want: Want, trials: usize) -> Command {
+        let url = format!("{base}/{}", want.path());
         let (status, length) = want.answer();
         let (name, option, script) = match self {
             Self::Curl | Self::CurlThatAsks => ("sh", "-c", CURL),
@@ -141,6 +194,8 @@ impl Client {
             Self::Node => ("node", "-e", NODE),
         };
         let mut command = Command::new(name);
+        // The server's certificate is its own word.
+        command.env("NODE_TLS_REJECT_UNAUTHORIZED", "0");
         command.args([option, script]);
         if matches!(self, Self::Curl | Self::CurlThatAsks) {
             command.arg("sh");
@@ -158,7 +213,7 @@ command -v curl >/dev/null || { echo "install curl; cargo xtask test does"; exit
 url=$1 status=$2 length=$3 trials=$4; shift 4
 whole=0
 for _ in $(seq "$trials"); do
-    got=$(head -c 8388608 /dev/zero | curl -s -m 10 -o /dev/null -w '%{http_code} %{size_download}' \
+    got=$(head -c 8388608 /dev/zero | curl -sk -m 10 -o /dev/null -w '%{http_code} %{size_download}' \
         --data-binary @- "$@" "$url") || continue
     [ "${got% *}" = "$status" ] && [ "${got#* }" -ge "$length" ] && whole=$((whole + 1))
 done
@@ -166,12 +221,16 @@ echo $whole
 "#;
 
 const PYTHON: &str = r#"
-import http.client, sys, urllib.parse
+import http.client, ssl, sys, urllib.parse
 url, status, length, trials = sys.argv[1], *map(int, sys.argv[2:5])
 url = urllib.parse.urlparse(url)
 whole = 0
 for _ in range(trials):
-    connection = http.client.HTTPConnection(url.netloc, timeout=3)
+    if url.scheme == "https":
+        trusting = ssl._create_unverified_context()
+        connection = http.client.HTTPSConnection(url.netloc, timeout=10, context=trusting)
+    else:
+        connection = http.client.HTTPConnection(url.netloc, timeout=3)
     try:
         connection.request("POST", url.path, body=bytes(8 << 20))
         answer = connection.getresponse()
@@ -226,6 +285,22 @@ fn python_which_reads_only_after_it_has_sent_gets_an_early_answer() {
 #[test]
 fn python_gets_the_refusal_of_an_upload_that_is_too_large() {
     is_spared(Client::Python, Want::Refusal, REFUSALS, REFUSALS);
+}
+
+#[test]
+fn above_tls_each_client_gets_an_early_answer() {
+    let stage = Stage::set(Server::OursAboveTls);
+    for client in [Client::Curl, Client::Node, Client::Python] {
+        assert_eq!(stage.complete(client, Want::Early, REFUSALS), REFUSALS, "{client:?}");
+    }
+}
+
+#[test]
+fn under_hyper_without_axum_each_client_gets_an_early_answer() {
+    let stage = Stage::set(Server::OursUnderHyper);
+    for client in [Client::Curl, Client::Node, Client::Python] {
+        assert_eq!(stage.complete(client, Want::Early, REFUSALS), REFUSALS, "{client:?}");
+    }
 }
 
 #[test]

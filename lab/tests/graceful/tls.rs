@@ -29,13 +29,13 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const LATE: Duration = Duration::from_secs(3);
 
 /// A server's certificate, and a client that trusts it.
-struct Trust {
-    server: Arc<ServerConfig>,
+pub(crate) struct Trust {
+    pub(crate) server: Arc<ServerConfig>,
     client: Arc<ClientConfig>,
 }
 
 impl Trust {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]);
         let certified = certified.expect("a certificate");
         let key = PrivateKeyDer::try_from(certified.signing_key.serialize_der()).expect("a key");
