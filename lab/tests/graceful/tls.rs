@@ -3,6 +3,7 @@
 use ::rustls::pki_types::{PrivateKeyDer, ServerName};
 use ::rustls::{
     ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection, StreamOwned,
+    SupportedProtocolVersion,
 };
 use ::tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use ::tokio::net::TcpListener;
@@ -36,15 +37,21 @@ pub(crate) struct Trust {
 
 impl Trust {
     pub(crate) fn new() -> Self {
+        Self::of(::rustls::ALL_VERSIONS)
+    }
+
+    fn of(versions: &[&'static SupportedProtocolVersion]) -> Self {
         let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]);
         let certified = certified.expect("a certificate");
         let key = PrivateKeyDer::try_from(certified.signing_key.serialize_der()).expect("a key");
         let certificate = certified.cert.der().clone();
-        let server = ServerConfig::builder().with_no_client_auth();
+        let server = ServerConfig::builder_with_protocol_versions(versions).with_no_client_auth();
         let server = server.with_single_cert(vec![certificate.clone()], key).expect("a server");
         let mut roots = RootCertStore::empty();
         roots.add(certificate).expect("a root");
-        let client = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+        let client = ClientConfig::builder_with_protocol_versions(versions)
+            .with_root_certificates(roots)
+            .with_no_client_auth();
         Self { server: Arc::new(server), client: Arc::new(client) }
     }
 
@@ -329,6 +336,21 @@ fn a_peer_that_reads_and_never_closes_has_everything_and_knows_it() {
     let mut answer = Vec::new();
     peer.read_to_end(&mut answer).expect("an end that was meant");
     assert_eq!(answer, b"answer");
+}
+
+#[test]
+fn tls_1_2_ends_the_same_way() {
+    let _namespace = Namespace::enter();
+    let trust = Trust::of(&[&::rustls::version::TLS12]);
+    let (mut ours, mut peer) = trust.pair();
+    let written = fill(&mut ours, &peer);
+    let client = spawn(move || {
+        peer.write_all(&vec![0; UPLOAD]).expect("the upload");
+        peer.read_to_end(&mut Vec::new())
+    });
+    let report = close(ours, &patient());
+    assert_eq!((report.outcome, report.unacked), (Outcome::Orderly, Some(0)), "{report:?}");
+    assert_eq!(client.join().expect("the client ends").expect("the end was meant"), written);
 }
 
 /// Its kernel answers our `close_notify` by a reset; the message had arrived by then.

@@ -4,6 +4,10 @@
 //! away what the peer has not read yet, and the program never hears of it. [`CloseOrderly::close_orderly`] sends the FIN,
 //! throws away what still comes until the peer's FIN, and reports. Every wait has an end.
 //!
+//! A layer above TCP has an end of its own that goes before the FIN: see [`HalfClose`], and the features `rustls` and
+//! `tokio-rustls`. For servers that take any stream, the feature `tokio` has one whose shutdown lingers; what a handler
+//! leaves unread of a request is read on with the feature `hyper`, and as a layer with `axum`.
+//!
 //! ```
 //! use lastack_graceful::close::{CloseOrderly as _, ClosePolicy, Outcome};
 //! use std::io::{Read as _, Write as _};

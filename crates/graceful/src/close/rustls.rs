@@ -3,6 +3,9 @@
 //! What comes in after the close has begun is thrown away as ciphertext, so the peer's `close_notify` is not looked for
 //! then. Whether what the program *read* was cut, reading has told it: `UnexpectedEof` for a FIN without `close_notify`
 //! (RFC 8446 §6.1), and no error for an end that the peer meant.
+//!
+//! What was written before the handshake was over is no record yet and cannot be sent any more. The streams themselves
+//! take nothing before; only a program that writes into the connection past its stream must wait for it.
 
 use super::half_close::{HalfClose, LastWords};
 use ::rustls::{ConnectionCommon, SideData, StreamOwned};
