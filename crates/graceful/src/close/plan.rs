@@ -147,6 +147,12 @@ impl Plan {
         }
     }
 
+    /// Whether [`Seen::state`] matters at present: as long as nobody is known to be first. Later a driver can spare itself
+    /// the look.
+    pub fn looks_at_state(&self) -> bool {
+        self.first_fin == FirstFin::Neither
+    }
+
     /// So many octets of the layer above were handed to the kernel.
     pub fn handle_sent(&mut self, octets: u64, seen: Seen) {
         let numbers = u32::try_from(octets).unwrap_or(u32::MAX);
@@ -186,11 +192,16 @@ impl Plan {
             self.first_fin = first_fin(before, seen.state);
         }
         self.fin_sent = true;
-        self.phase = Phase::Drain;
         self.unacked = None;
         // The peer has something new to answer.
         self.last_sign = seen.now;
         self.look(seen);
+        if self.peer_ended {
+            self.phase = Phase::LastAck;
+            self.finish_if_acknowledged();
+        } else {
+            self.phase = Phase::Drain;
+        }
     }
 
     /// So many octets were read and thrown away.

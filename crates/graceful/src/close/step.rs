@@ -6,10 +6,11 @@ use super::policy::ClosePolicy;
 use super::report::CloseReport;
 use lastack_model::state::State;
 use lastack_os::connection;
-use rustix::fd::AsFd;
+use rustix::fd::{AsFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::net::{self, RecvFlags, SendFlags, Shutdown, sockopt};
 use std::io;
+use std::mem::MaybeUninit;
 use std::time::Instant;
 
 /// A plan, and the octets that it wants sent.
@@ -45,7 +46,7 @@ impl Course {
 }
 
 /// Does what can be done without waiting.
-pub(super) fn advance(socket: &impl AsFd, course: &mut Course) -> io::Result<Step> {
+pub(super) fn advance(socket: &impl Discard, course: &mut Course) -> io::Result<Step> {
     let Course { plan, words } = course;
     for _ in 0..TURN {
         match plan.want() {
@@ -68,7 +69,7 @@ pub(super) fn advance(socket: &impl AsFd, course: &mut Course) -> io::Result<Ste
                 }
             }
             Want::Shutdown => shut_down(socket, plan)?,
-            Want::Read(until) => match discard(socket) {
+            Want::Read(until) => match socket.discard() {
                 Ok(None) if Instant::now() < until => return Ok(Step::Readable(until)),
                 read => take(read, socket, plan)?,
             },
@@ -94,8 +95,8 @@ enum Progress {
     None,
 }
 
-fn receive(socket: &impl AsFd, plan: &mut Plan) -> io::Result<Progress> {
-    match discard(socket) {
+fn receive(socket: &impl Discard, plan: &mut Plan) -> io::Result<Progress> {
+    match socket.discard() {
         Ok(None) => Ok(Progress::None),
         read => take(read, socket, plan).map(|()| Progress::Some),
     }
@@ -115,51 +116,60 @@ fn say(
     if let Err(error) = sockopt::socket_error(socket)? {
         return over(error, socket, plan).map(|()| Progress::Some);
     }
-    let before = seen(socket)?;
-    match before.state {
-        Some(State::Closed | State::TimeWait) => plan.handle_gone(before),
-        Some(State::FinWait1 | State::FinWait2 | State::Closing | State::LastAck) => {
-            plan.handle_sealed(before);
+    match connection::info(socket)?.state {
+        State::Closed | State::TimeWait => {
+            let seen = seen(socket, plan)?;
+            plan.handle_gone(seen);
         }
-        None
-        | Some(
-            State::Established
-            | State::CloseWait
-            | State::SynSent
-            | State::SynReceived
-            | State::Listen,
-        ) => match net::send(socket, words.next(octets), SendFlags::DONTWAIT | SendFlags::NOSIGNAL)
-        {
-            Ok(sent) => {
-                words.advance(sent);
-                plan.handle_sent(sent as u64, seen(socket)?);
+        State::FinWait1 | State::FinWait2 | State::Closing | State::LastAck => {
+            let seen = seen(socket, plan)?;
+            plan.handle_sealed(seen);
+        }
+        State::Established
+        | State::CloseWait
+        | State::SynSent
+        | State::SynReceived
+        | State::Listen => {
+            match net::send(socket, words.next(octets), SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+                Ok(sent) => {
+                    words.advance(sent);
+                    let seen = seen(socket, plan)?;
+                    plan.handle_sent(sent as u64, seen);
+                }
+                Err(Errno::AGAIN | Errno::INTR) => return Ok(Progress::None),
+                Err(error) => over(error, socket, plan)?,
             }
-            Err(Errno::AGAIN | Errno::INTR) => return Ok(Progress::None),
-            Err(error) => over(error, socket, plan)?,
-        },
+        }
     }
     Ok(Progress::Some)
 }
 
 fn shut_down(socket: &impl AsFd, plan: &mut Plan) -> io::Result<()> {
-    let before = seen(socket)?;
+    let before = state(socket, plan)?;
     match net::shutdown(socket, Shutdown::Write) {
-        Ok(()) => plan.handle_shutdown(before.state, seen(socket)?),
+        Ok(()) => {
+            let seen = seen(socket, plan)?;
+            plan.handle_shutdown(before, seen);
+        }
         // The connection is gone already. Why is said once, to whoever asks first.
-        Err(Errno::NOTCONN) => match sockopt::socket_error(socket)? {
-            Err(error) => over(error, socket, plan)?,
-            Ok(()) => plan.handle_gone(before),
-        },
+        Err(Errno::NOTCONN) => {
+            let seen = seen(socket, plan)?;
+            match sockopt::socket_error(socket)? {
+                Err(error) => over(error, socket, plan)?,
+                Ok(()) => plan.handle_gone(seen),
+            }
+        }
         Err(error) => return Err(error.into()),
     }
     Ok(())
 }
 
 fn take(read: Result<Option<u64>, Errno>, socket: &impl AsFd, plan: &mut Plan) -> io::Result<()> {
+    let seen = seen(socket, plan)?;
     match read {
-        Ok(Some(0)) => plan.handle_end(seen(socket)?),
-        Ok(Some(octets)) => plan.handle_octets(octets, seen(socket)?),
-        Ok(None) => plan.handle_timeout(seen(socket)?),
+        Ok(Some(0)) => plan.handle_end(seen),
+        Ok(Some(octets)) => plan.handle_octets(octets, seen),
+        Ok(None) => plan.handle_timeout(seen),
         Err(error) => over(error, socket, plan)?,
     }
     Ok(())
@@ -167,9 +177,10 @@ fn take(read: Result<Option<u64>, Errno>, socket: &impl AsFd, plan: &mut Plan) -
 
 /// After both FINs a reset is no longer seen by reading, only as the socket's error.
 fn look_again(socket: &impl AsFd, plan: &mut Plan) -> io::Result<()> {
+    let seen = seen(socket, plan)?;
     match sockopt::socket_error(socket)? {
         Err(error) => over(error, socket, plan)?,
-        Ok(()) => plan.handle_timeout(seen(socket)?),
+        Ok(()) => plan.handle_timeout(seen),
     }
     Ok(())
 }
@@ -177,31 +188,58 @@ fn look_again(socket: &impl AsFd, plan: &mut Plan) -> io::Result<()> {
 /// Tells the plan of an error that ends the connection: a reset (`tcp_reset`), or the kernel's giving up
 /// (`tcp_write_err`). Any other is the caller's.
 fn over(error: Errno, socket: &impl AsFd, plan: &mut Plan) -> io::Result<()> {
+    let seen = seen(socket, plan)?;
     match error {
-        Errno::CONNRESET | Errno::PIPE | Errno::CONNREFUSED => plan.handle_reset(seen(socket)?),
+        Errno::CONNRESET | Errno::PIPE | Errno::CONNREFUSED => plan.handle_reset(seen),
         Errno::TIMEDOUT | Errno::HOSTUNREACH | Errno::NETUNREACH | Errno::CONNABORTED => {
-            plan.handle_lost(seen(socket)?);
+            plan.handle_lost(seen);
         }
-        Errno::NOTCONN => plan.handle_gone(seen(socket)?),
+        Errno::NOTCONN => plan.handle_gone(seen),
         _ => return Err(error.into()),
     }
     Ok(())
 }
 
-fn seen(socket: &impl AsFd) -> io::Result<Seen> {
+fn seen(socket: &impl AsFd, plan: &Plan) -> io::Result<Seen> {
     let unacked = Some(connection::unacknowledged(socket)?);
-    Ok(Seen { now: Instant::now(), state: Some(connection::info(socket)?.state), unacked })
+    Ok(Seen { now: Instant::now(), state: state(socket, plan)?, unacked })
 }
 
-/// Throws away what is there: how many octets, 0 at the end of the stream, `None` when there is nothing yet.
+/// The state, as long as it can tell the plan anything: each look is a system call.
+fn state(socket: &impl AsFd, plan: &Plan) -> io::Result<Option<State>> {
+    if !plan.looks_at_state() {
+        return Ok(None);
+    }
+    connection::info(socket).map(|info| Some(info.state))
+}
+
+/// A socket from which what has come in can be thrown away.
+pub(super) trait Discard: AsFd {
+    /// Throws away what is there: how many octets, 0 at the end of the stream, `None` when there is nothing yet.
+    fn discard(&self) -> Result<Option<u64>, Errno>;
+}
+
+/// As [`Discard::discard`], by asking the kernel.
 ///
-/// `MSG_TRUNC` lets the kernel drop them without a copy (`tcp_recvmsg_locked`).
+/// `MSG_TRUNC` lets it drop them without a copy (`tcp_recvmsg_locked`).
 pub(super) fn discard(socket: &impl AsFd) -> Result<Option<u64>, Errno> {
-    let mut room = [0; ROOM];
+    let mut room = [MaybeUninit::<u8>::uninit(); ROOM];
     match net::recv(socket, &mut room[..], RecvFlags::DONTWAIT | RecvFlags::TRUNC) {
         Ok((_, length)) => Ok(Some(length as u64)),
         Err(Errno::AGAIN | Errno::INTR) => Ok(None),
         Err(error) => Err(error),
+    }
+}
+
+impl Discard for std::net::TcpStream {
+    fn discard(&self) -> Result<Option<u64>, Errno> {
+        discard(self)
+    }
+}
+
+impl Discard for OwnedFd {
+    fn discard(&self) -> Result<Option<u64>, Errno> {
+        discard(self)
     }
 }
 

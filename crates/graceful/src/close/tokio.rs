@@ -7,13 +7,13 @@ use super::half_close::HalfClose;
 use super::policy::ClosePolicy;
 use super::reaper::Reaper;
 use super::report::CloseReport;
-use super::step::{Course, Step, advance};
+use super::step::{Course, Discard, Step, advance, discard};
 use ::tokio::io::Interest;
 use ::tokio::net::TcpStream;
 use ::tokio::time::{Sleep, sleep_until};
 use lastack_os::connection;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::net::{RecvFlags, recv};
+use rustix::io::Errno;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -98,12 +98,12 @@ impl Future for Closing {
             };
             match advance(stream, &mut this.course)? {
                 Step::Readable(until) => {
-                    if poll_readable(stream, context)?.is_pending() {
+                    if stream.poll_read_ready(context)?.is_pending() {
                         ready!(this.poll_sleep(until, context));
                     }
                 }
                 Step::ReadableOrWritable(until) => {
-                    let readable = poll_readable(stream, context)?;
+                    let readable = stream.poll_read_ready(context)?;
                     let writable = poll_writable(stream, context)?;
                     if readable.is_pending() && writable.is_pending() {
                         ready!(this.poll_sleep(until, context));
@@ -136,16 +136,16 @@ impl Drop for Closing {
     }
 }
 
-/// Ready when there is something to take, an end or an error.
-fn poll_readable(stream: &TcpStream, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-    loop {
-        ready!(stream.poll_read_ready(context))?;
-        // The runtime remembers readiness until a try fails; this one takes nothing.
-        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
-        let tried = stream.try_io(Interest::READABLE, || Ok(recv(stream, &mut [0; 1], flags)?.1));
+impl Discard for TcpStream {
+    /// The runtime remembers readiness until a try fails: without any there is nothing to ask the kernel.
+    fn discard(&self) -> Result<Option<u64>, Errno> {
+        let tried = self.try_io(Interest::READABLE, || {
+            discard(self)?.ok_or_else(|| io::ErrorKind::WouldBlock.into())
+        });
         match tried {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            _ => return Poll::Ready(Ok(())),
+            Ok(octets) => Ok(Some(octets)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(Errno::from_io_error(&error).unwrap_or(Errno::IO)),
         }
     }
 }
