@@ -34,6 +34,8 @@ enum Runtime {
 fn main() {
     let namespace = Namespace::enter();
     namespace.set("ipv4/ip_local_port_range", "1024 65535");
+    // A connection for which there is no room in TIME_WAIT answers the last FIN with a reset.
+    namespace.set("ipv4/tcp_max_tw_buckets", "2000000");
     println!(
         "{:<10}{:<14}{:>16}{:>16}{:>10}{:>10}{:>10}",
         "server", "closes first", "plain, conn/s", "orderly, conn/s", "ratio", "least", "most"
