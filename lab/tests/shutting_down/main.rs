@@ -9,3 +9,5 @@ mod first_byte;
 mod first_fin;
 mod load;
 mod server;
+mod tls;
+mod ways;
