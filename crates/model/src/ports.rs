@@ -1,5 +1,9 @@
 //! The arithmetic of local ports toward one destination: how many there are, how many are taken, how fast they return.
 
+mod pool;
+
+pub use pool::{Afterwards, Choice, Pool, Standing};
+
 use crate::bind::Candidates;
 use crate::facts::{Host, Socket};
 use crate::ids::Port;
