@@ -4,6 +4,7 @@
 //! close are here too.
 
 use crate::sys;
+use lastack_model::facts::PortRange;
 use lastack_model::state::State;
 use rustix::fd::AsFd;
 use std::io;
@@ -40,6 +41,20 @@ pub fn reset_on_close(socket: &impl AsFd) -> io::Result<()> {
     sys::set_linger(socket, true, 0)
 }
 
+/// From now on `bind()` to port 0 takes no port: `connect()` chooses one that is free toward its destination
+/// (`IP_BIND_ADDRESS_NO_PORT`, Linux 4.2). Of either family.
+pub fn choose_port_late(socket: &impl AsFd) -> io::Result<()> {
+    sys::set_number(socket, (libc::IPPROTO_IP, libc::IP_BIND_ADDRESS_NO_PORT), 1)
+}
+
+/// From now on the kernel chooses a port from these for this socket (`IP_LOCAL_PORT_RANGE`, Linux 6.3; `ENOPROTOOPT`
+/// before). It heeds a bound of the range only where that lies in `net.ipv4.ip_local_port_range`
+/// (`inet_sk_get_local_port_range`). Of either family.
+pub fn limit_ports(socket: &impl AsFd, range: PortRange) -> io::Result<()> {
+    let both = u32::from(range.high.0) << 16 | u32::from(range.low.0);
+    sys::set_number(socket, (libc::IPPROTO_IP, IP_LOCAL_PORT_RANGE), both.cast_signed())
+}
+
 /// The state that the kernel gives this number (`include/net/tcp_states.h`). `TCP_NEW_SYN_RECV` is a request,
 /// `TCP_BOUND_INACTIVE` is reported as closed.
 pub(crate) const fn state(number: u8) -> Option<State> {
@@ -59,5 +74,7 @@ pub(crate) const fn state(number: u8) -> Option<State> {
     })
 }
 
+/// `include/uapi/linux/in.h`.
+const IP_LOCAL_PORT_RANGE: i32 = 51;
 /// Where `struct tcp_info` has its round-trip time, in microseconds (`include/uapi/linux/tcp.h`).
 const ROUND_TRIP_AT: usize = 68;
