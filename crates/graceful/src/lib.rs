@@ -7,6 +7,8 @@
 //!
 //! [`listener`] closes a listener: no client that is connected to it, or about to be, is lost.
 //!
+//! [`ports`] connects from local ports of one's own choice, and from a pool of them that does not run dry.
+//!
 //! [`handover`] brings listeners from one process to another: by the environment, over a Unix socket, out of a running
 //! process.
 //!
@@ -18,6 +20,7 @@ pub mod bind;
 pub mod close;
 pub mod handover;
 pub mod listener;
+pub mod ports;
 #[cfg(feature = "tokio")]
 pub mod shutdown;
 pub mod testing;
