@@ -4,6 +4,8 @@
 mod culprit;
 mod exclusive;
 mod options;
+mod outgoing;
+mod ports;
 mod restart;
 mod retry;
 mod scene;
