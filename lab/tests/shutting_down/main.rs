@@ -7,6 +7,7 @@ mod deadlines;
 mod examples;
 mod first_byte;
 mod first_fin;
+mod http2;
 mod load;
 mod server;
 mod tls;
