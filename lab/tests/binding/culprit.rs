@@ -141,7 +141,14 @@ fn time_wait_is_named_with_its_end_and_nobody_to_stop() {
     let says = "address in use: a connection of 127.0.0.1:8080 in TIME_WAIT, which no process holds; \
                 over in ";
     let rest = text.strip_prefix(says).unwrap_or_else(|| panic!("{text}"));
-    assert!(["60 s, at most 63 s", "59 s, at most 62 s"].contains(&rest), "{text}");
+    // A busy machine may have let some seconds pass.
+    let left = rest.split_once(" s, at most ").and_then(|(least, most)| {
+        Some((least.parse::<u64>().ok()?, most.strip_suffix(" s")?.parse::<u64>().ok()?))
+    });
+    assert!(
+        left.is_some_and(|(least, most)| (50..=60).contains(&least) && most == least + 3),
+        "{text}"
+    );
     // With the option on both sides it is none of the new server's business.
     let listener = Bind::to(LOCAL.ip().to_string() + ":8081").listen().expect("a listener");
     leave_time_wait(&listener);

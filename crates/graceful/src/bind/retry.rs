@@ -83,3 +83,39 @@ pub(super) fn told(failed: Failed) -> BindError {
 
 /// Where nothing is known of what stands in the way. A refused bind costs some microseconds.
 const PAUSE: Duration = Duration::from_millis(50);
+
+#[cfg(test)]
+mod tests {
+    use super::super::socket::Operation;
+    use super::*;
+    use rustix::io::Errno;
+
+    /// A refusal that no socket is looked for.
+    fn refused(errno: Errno) -> Failed {
+        Failed::new(BindError::new(Operation::Bind, None, errno), None)
+    }
+
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_millis(20)
+    }
+
+    #[test]
+    fn what_time_may_change_is_tried_again_until_the_deadline() {
+        for errno in [Errno::ADDRINUSE, Errno::ADDRNOTAVAIL] {
+            let mut retry = Retry::new(Some(soon()));
+            let pause = retry.pause(refused(errno)).expect("time is left");
+            assert!(pause > Duration::ZERO && pause <= Duration::from_millis(20), "{pause:?}");
+            while retry.wait(refused(errno)).is_ok() {}
+            let error = retry.pause(refused(errno)).expect_err("it is over");
+            assert!(error.waited() >= Some(Duration::from_millis(20)), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn what_time_does_not_change_is_told_at_once_as_is_anything_without_a_deadline() {
+        let error = Retry::new(Some(soon())).pause(refused(Errno::ACCESS)).expect_err("for good");
+        assert_eq!((error.reason(), error.waited()), (Reason::NotPermitted, None));
+        let error = Retry::new(None).pause(refused(Errno::ADDRINUSE)).expect_err("no deadline");
+        assert_eq!((error.reason(), error.waited()), (Reason::AddressInUse, None));
+    }
+}
