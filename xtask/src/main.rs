@@ -10,6 +10,7 @@ mod fuzz;
 mod layers;
 mod lint;
 mod packages;
+mod semver;
 mod source;
 mod step;
 mod test;
@@ -35,6 +36,7 @@ Usage: cargo xtask TASK
   bench why       what `lastack why` costs beside ss, lsof and others, on crowds of sockets (as root)
   docs            write man pages and shell completions to target/man and target/completions
   fuzz [SECONDS]  build the fuzz targets and run them for SECONDS in all (default 60)
+  semver [REV]    what changed in the libraries since the last release (tag v*), or since REV, that breaks programs
 ";
 
 fn main() -> ExitCode {
@@ -65,6 +67,8 @@ fn dispatch(words: &[&str]) -> Result<ExitCode, Failure> {
         ["docs"] => docs::run()?,
         ["fuzz"] => fuzz::run(fuzz::DEFAULT_SECONDS)?,
         ["fuzz", seconds] => fuzz::run(fuzz::seconds(seconds)?)?,
+        ["semver"] => semver::run(None)?,
+        ["semver", revision] => semver::run(Some(revision))?,
         ["help" | "--help" | "-h"] => step::say(USAGE)?,
         _ => {
             eprint!("{USAGE}");
