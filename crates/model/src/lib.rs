@@ -20,6 +20,7 @@ pub mod lifetime;
 pub mod overview;
 pub mod plan;
 pub mod ports;
+pub mod probe;
 pub mod remains;
 pub mod request;
 pub mod script;

@@ -1,0 +1,318 @@
+//! One connection of a probe, without I/O: it says what to do next, is told what came of it, and keeps a log.
+//!
+//! A driver does as [`Talk::want`] says and calls the `handle_*` method that fits, each with what the kernel of this end
+//! says at that moment, a [`Seen`]. Once a connection is broken, what the kernel still holds is read to its end.
+
+use super::http::{Answer, Extent};
+use super::log::{Entry, Happened, Observed, Told};
+use super::trial::{Awaited, Reading, Step, Trial};
+pub use crate::ladder::Moment;
+use crate::state::State;
+
+/// A connection of a probe.
+#[derive(Clone, Debug)]
+pub struct Talk {
+    steps: Vec<Step>,
+    /// The step that is under way, when it began or last moved on, and how much of it is written.
+    step: usize,
+    since: Moment,
+    written: usize,
+    /// It could not be written any more; from then on what comes is read.
+    stuck: bool,
+    /// Something came, read or not.
+    answering: bool,
+    end: Ended,
+    shut: bool,
+    now: Moment,
+    most_read: u64,
+    answer: Option<Answer>,
+    observed: Observed,
+}
+
+/// What the kernel says at a moment.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Seen {
+    /// The moment, since the connection was made.
+    pub at: Moment,
+    /// The state of this end.
+    pub here: Option<State>,
+    /// The state of the other, where this kernel is its kernel too.
+    pub there: Option<State>,
+    /// Sequence numbers sent and not acknowledged; a FIN counts as one.
+    pub unacked: Option<u32>,
+}
+
+/// What is to be done next.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Want<'a> {
+    /// Send some of this; read too, if that is wanted. If neither goes until this moment: [`Talk::handle_time`].
+    Write(&'a [u8], Reading, Moment),
+    /// Wait until there is something to read and leave it there: [`Talk::handle_readable`].
+    Look(Moment),
+    /// Wait and read nothing; only an error ends it.
+    Hold(Moment),
+    /// Read.
+    Read(Moment),
+    /// Wait until nothing is unacknowledged: [`Talk::handle_acknowledged`].
+    Acknowledged(Moment),
+    /// Send the FIN: [`Talk::handle_shutdown`].
+    Shutdown,
+    /// It is over.
+    Over,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Ended {
+    No,
+    /// By the peer's FIN.
+    ByFin,
+    /// It is broken; what the kernel still holds is read.
+    Draining,
+    Over,
+}
+
+impl Talk {
+    /// Begins with a connection that is made.
+    pub fn new(trial: &Trial, most_read: u64, seen: Seen) -> Self {
+        let mut talk = Self {
+            steps: trial.steps.clone(),
+            step: 0,
+            since: seen.at,
+            written: 0,
+            stuck: false,
+            answering: false,
+            end: Ended::No,
+            shut: false,
+            now: seen.at,
+            most_read,
+            answer: trial.speaks_http.then(Answer::default),
+            observed: Observed::new(trial),
+        };
+        talk.push(Happened::Connected, seen);
+        talk
+    }
+
+    /// What is to be done next.
+    pub fn want(&self) -> Want<'_> {
+        match self.end {
+            Ended::Over => return Want::Over,
+            Ended::Draining => return Want::Read(Moment(self.since.0 + DRAIN_MS)),
+            Ended::No | Ended::ByFin => {}
+        }
+        match self.steps.get(self.step) {
+            None => Want::Over,
+            Some(Step::Shutdown) => Want::Shutdown,
+            Some(Step::Write(octets, reading)) => {
+                let may_read = self.stuck || *reading == Reading::Meanwhile;
+                let reads = may_read && self.end == Ended::No;
+                let pause = if self.stuck { self.patience() } else { STUCK_MS };
+                let reading = if reads { Reading::Meanwhile } else { Reading::Later };
+                Want::Write(&octets[self.written..], reading, Moment(self.since.0 + pause))
+            }
+            Some(Step::Await(what, ms)) => {
+                let until = Moment(self.since.0 + ms);
+                match what {
+                    Awaited::FirstOctet => Want::Look(until),
+                    Awaited::Nothing => Want::Hold(until),
+                    Awaited::Answer | Awaited::Rest | Awaited::End => Want::Read(until),
+                    Awaited::Acknowledgement => Want::Acknowledged(until),
+                }
+            }
+        }
+    }
+
+    /// The kernel took so many octets.
+    pub fn handle_written(&mut self, octets: usize, seen: Seen) {
+        self.written += octets;
+        self.observed.sent += octets as u64;
+        self.since = seen.at;
+        self.push(Happened::Wrote(octets as u64), seen);
+        self.settle();
+    }
+
+    /// There is something to read.
+    pub fn handle_readable(&mut self, seen: Seen) {
+        self.answering = true;
+        self.push(Happened::Answering, seen);
+        self.next();
+    }
+
+    /// This was read.
+    pub fn handle_octets(&mut self, octets: &[u8], seen: Seen) {
+        self.answering = true;
+        self.observed.received += octets.len() as u64;
+        self.since = seen.at;
+        self.push(Happened::Read(octets.len() as u64), seen);
+        if let Some(answer) = &mut self.answer {
+            let was_over = answer.is_over();
+            answer.take(octets);
+            if !was_over && matches!(answer.extent(), Extent::Whole { .. }) {
+                self.push(Happened::Answered, seen);
+            }
+        }
+        if self.observed.received > self.most_read {
+            self.push(Happened::TooMuch, seen);
+            self.end = Ended::Over;
+        }
+        self.settle();
+    }
+
+    /// Reading gave 0.
+    pub fn handle_end(&mut self, seen: Seen) {
+        match self.end {
+            Ended::Draining => {
+                self.push(Happened::FalseEnd, seen);
+                self.end = Ended::Over;
+            }
+            Ended::No => {
+                self.push(Happened::PeerFin, seen);
+                self.end = Ended::ByFin;
+                if let Some(answer) = &mut self.answer {
+                    answer.end();
+                }
+                self.settle();
+            }
+            Ended::ByFin | Ended::Over => {}
+        }
+    }
+
+    /// A reset came.
+    pub fn handle_reset(&mut self, told: Told, seen: Seen) {
+        let is_new = matches!(self.end, Ended::No | Ended::ByFin);
+        if is_new {
+            self.push(Happened::Reset(told), seen);
+        }
+        // A reader is told last: what was in the queue comes before the error (`tcp_recvmsg_locked`).
+        let is_read_out = told == Told::Reader || self.end != Ended::No;
+        self.end = if is_read_out { Ended::Over } else { Ended::Draining };
+        self.since = seen.at;
+    }
+
+    /// The kernel gave the connection up.
+    pub fn handle_failure(&mut self, cause: String, seen: Seen) {
+        self.push(Happened::Failed(cause), seen);
+        self.end = Ended::Over;
+    }
+
+    /// The FIN was sent.
+    pub fn handle_shutdown(&mut self, seen: Seen) {
+        self.shut = true;
+        self.push(Happened::Shutdown, seen);
+        self.since = seen.at;
+        self.next();
+    }
+
+    /// Nothing is unacknowledged.
+    pub fn handle_acknowledged(&mut self, seen: Seen) {
+        self.push(Happened::Acknowledged, seen);
+        self.since = seen.at;
+        self.next();
+    }
+
+    /// The moment that [`Talk::want`] named has come.
+    pub fn handle_time(&mut self, seen: Seen) {
+        self.now = seen.at;
+        if self.end == Ended::Draining {
+            self.end = Ended::Over;
+            return;
+        }
+        self.since = seen.at;
+        match self.steps.get(self.step) {
+            Some(Step::Write(..)) if !self.stuck => {
+                self.stuck = true;
+                self.push(Happened::Stuck, seen);
+            }
+            Some(Step::Await(Awaited::Nothing, _) | Step::Write(..)) => self.next(),
+            Some(Step::Await(what, _)) => {
+                let what = *what;
+                self.push(Happened::Overdue(what), seen);
+                self.next();
+            }
+            Some(Step::Shutdown) | None => {}
+        }
+    }
+
+    /// True when octets are left unread or unsent on purpose, so that closing the descriptor resets the connection.
+    pub fn is_unfinished(&self) -> bool {
+        self.end != Ended::ByFin || !self.shut
+    }
+
+    /// The log.
+    pub fn into_observed(mut self) -> Observed {
+        if let Some(answer) = &self.answer {
+            self.observed.status = answer.status();
+            self.observed.server = answer.server().map(str::to_owned);
+            self.observed.extent = Some(answer.extent());
+            self.observed.announces_close = answer.announces_close();
+        }
+        self.observed
+    }
+
+    fn patience(&self) -> u64 {
+        let waits = self.steps.iter().filter_map(|step| match step {
+            Step::Await(_, ms) => Some(*ms),
+            Step::Write(..) | Step::Shutdown => None,
+        });
+        waits.max().unwrap_or(STUCK_MS)
+    }
+
+    /// Passes over steps that what has happened makes needless.
+    fn settle(&mut self) {
+        while self.end != Ended::Over && self.end != Ended::Draining {
+            let has_ended = self.end == Ended::ByFin;
+            let is_done = match self.steps.get(self.step) {
+                Some(Step::Write(octets, _)) => self.written == octets.len(),
+                Some(Step::Await(Awaited::Answer, _)) => {
+                    has_ended || self.answer.as_ref().is_none_or(Answer::is_over)
+                }
+                Some(Step::Await(Awaited::Rest, _)) => {
+                    has_ended || !self.answering || self.answer.as_ref().is_none_or(Answer::is_over)
+                }
+                Some(Step::Await(Awaited::FirstOctet, _)) => has_ended || self.answering,
+                Some(Step::Await(Awaited::End, _)) => has_ended,
+                Some(
+                    Step::Await(Awaited::Nothing | Awaited::Acknowledgement, _) | Step::Shutdown,
+                )
+                | None => false,
+            };
+            if !is_done {
+                return;
+            }
+            self.advance();
+        }
+    }
+
+    fn next(&mut self) {
+        self.advance();
+        self.settle();
+    }
+
+    fn advance(&mut self) {
+        self.step += 1;
+        self.written = 0;
+        self.since = self.now;
+    }
+
+    /// Alike entries that follow each other are one.
+    fn push(&mut self, what: Happened, seen: Seen) {
+        self.now = seen.at;
+        if let Some(last) = self.observed.log.last_mut().filter(|last| last.here == seen.here) {
+            match (&mut last.what, &what) {
+                (Happened::Wrote(before), Happened::Wrote(more))
+                | (Happened::Read(before), Happened::Read(more)) => {
+                    *before += more;
+                    (last.at_ms, last.unacked) = (seen.at.0, seen.unacked);
+                    return;
+                }
+                _ => {}
+            }
+        }
+        let Seen { at, here, there, unacked } = seen;
+        self.observed.log.push(Entry { at_ms: at.0, what, here, there, unacked });
+    }
+}
+
+/// How long the kernel may take nothing before what comes is read.
+const STUCK_MS: u64 = 250;
+/// How long a broken connection is read; its end is there at once.
+const DRAIN_MS: u64 = 250;
