@@ -9,6 +9,7 @@
 pub mod act;
 pub mod bound;
 pub mod connection;
+pub mod dialogue;
 pub mod error;
 pub mod gather;
 pub mod holders;
