@@ -13,6 +13,7 @@ pub mod exit;
 pub mod like;
 pub mod report;
 pub mod typed;
+pub mod url;
 pub mod verdicts;
 pub mod waiting;
 
@@ -33,6 +34,7 @@ pub fn run(cli: Cli) -> Result<Exit, Error> {
         Some(Verb::Free(args)) => in_color(&args.output, || commands::free::run(&args)),
         Some(Verb::Close(args)) => in_color(&args.output, || commands::close::run(&args)),
         Some(Verb::Wait(args)) => in_color(&args.output, || commands::wait::run(&args)),
+        Some(Verb::Probe(args)) => in_color(&args.output, || commands::probe::run(&args)),
         Some(Verb::Tune(args)) => in_color(&args.output, || commands::tune::run(&args)),
         Some(Verb::Figure(args)) => commands::figure::run(&args),
         Some(Verb::Check(args)) => {

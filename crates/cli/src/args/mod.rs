@@ -7,6 +7,7 @@ mod close;
 pub mod duration;
 pub mod figure;
 mod free;
+pub mod probe;
 mod system;
 mod tune;
 mod wait;
@@ -15,6 +16,7 @@ mod why;
 pub use check::{Against, CellsArgs, CheckArgs, CheckVerb, ReplayArgs, StoriesArgs, TablesArgs};
 pub use close::{CloseArgs, FilterArgs, YesArgs};
 pub use free::{ConsentArgs, FreeArgs, GuardArgs};
+pub use probe::ProbeArgs;
 pub use system::System;
 pub use tune::{Os, TuneArgs};
 pub use wait::{Until, WaitArgs};
@@ -54,6 +56,9 @@ pub enum Verb {
     /// Wait until an address can be bound, or somebody is there, then run a command.
     #[command(after_help = exit::TABLE)]
     Wait(WaitArgs),
+    /// Test from outside how a server ends connections: what it cuts, resets, or holds on to.
+    #[command(after_help = probe::EXIT_CODES)]
+    Probe(ProbeArgs),
     /// Show, explain and change the settings that touch how connections end.
     #[command(after_help = tune::EXIT_CODES)]
     Tune(TuneArgs),

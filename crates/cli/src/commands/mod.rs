@@ -6,6 +6,7 @@ pub mod connect;
 pub mod figure;
 pub mod free;
 pub mod overview;
+pub mod probe;
 pub mod tune;
 pub mod wait;
 pub mod why;

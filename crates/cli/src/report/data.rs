@@ -93,8 +93,13 @@ pub fn ladder(ladder: &Ladder) -> String {
         "ends": ladder.ends,
         "view": view,
         "start": ladder.start.map(known),
-        "events": ladder.events.iter().map(event).collect::<Vec<_>>(),
+        "events": ladder_events(ladder),
     }))
+}
+
+/// The events of a ladder, as in its own answer.
+pub fn ladder_events(ladder: &Ladder) -> Vec<Value> {
+    ladder.events.iter().map(event).collect()
 }
 
 fn event(event: &Event) -> Value {

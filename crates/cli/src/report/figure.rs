@@ -133,6 +133,11 @@ fn matrix_of(paper: &mut Paper, state: State, indent: usize) {
 pub fn ladder(paper: &mut Paper, ladder: &Ladder) {
     paper.prose(&ladder.title);
     paper.text.push('\n');
+    steps(paper, ladder);
+}
+
+/// A ladder without its title.
+pub fn steps(paper: &mut Paper, ladder: &Ladder) {
     if paper.has_room() {
         paper.sheet(&ladder::text::ladder(ladder));
     } else {

@@ -13,6 +13,7 @@ pub mod overview;
 pub mod page;
 pub mod phrase;
 pub mod plan;
+pub mod probe;
 mod remedies;
 pub mod tune;
 pub mod wait;

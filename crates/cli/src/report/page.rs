@@ -74,6 +74,11 @@ impl Page {
         let _ = writeln!(self.text, "{:indent$}{text}", "");
     }
 
+    /// A drawing, as it is.
+    pub fn drawing(&mut self, text: &str) {
+        self.text.push_str(text);
+    }
+
     /// Writes the page out. A reader that went away is not an error.
     pub fn print(self) -> Result<(), Error> {
         print(&self.text)
