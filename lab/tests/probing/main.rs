@@ -1,0 +1,9 @@
+//! `lastack probe` against real servers, each in a network namespace of its own: what it finds is what they do.
+//!
+//! Where a verdict is about the server's own sockets, the test looks at them too.
+
+mod input;
+mod others;
+mod ours;
+mod plain;
+mod scene;
