@@ -53,6 +53,12 @@ const SCENARIOS: &[Scenario] = &[
         setup: "hold server.py 'l = bound(8080); l.listen(); c = connect(51324, 8080)\n\
                 a, _ = l.accept(); c.close(); l.close()'\nawait 'state close-wait sport = :8080'",
     },
+    Scenario {
+        name: "echo-8080",
+        setup: "printf 'from stage import *\nl = bound(8080); l.listen()\nwhile True:\n    \
+                a, _ = l.accept()\n    while o := a.recv(99): a.sendall(o)\n    a.close()\n' >echo.py\n\
+                python3 echo.py &\nawait 'state listening sport = :8080'",
+    },
     Scenario { name: "client-time-wait-1010-to-300", setup: "client_once 1010 300" },
     Scenario {
         name: "client-time-wait-1010-to-300-without-timestamps",

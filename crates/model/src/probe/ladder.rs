@@ -30,6 +30,7 @@ pub fn ladder(one: &Observed) -> Ladder {
         sent: 1,
         received: 1,
         acked_to: acknowledged(&one.log),
+        peer_fin: false,
         next_id: 0,
         last: Moment(0),
     };
@@ -59,6 +60,7 @@ struct Teller {
     sent: u32,
     received: u32,
     acked_to: usize,
+    peer_fin: bool,
     next_id: u32,
     /// When something last happened.
     last: Moment,
@@ -82,9 +84,12 @@ impl Teller {
             Happened::Shutdown => {
                 self.push(at, What::Call(Side::A, Call::Shutdown));
                 self.here(entry);
-                if entry.here == Some(State::Closed) {
+                match (entry.here, self.peer_fin) {
                     // This FIN was the second, and is acknowledged.
-                    self.there(entry, Some(State::TimeWait));
+                    (Some(State::Closed), true) => self.there(entry, Some(State::TimeWait)),
+                    // The other side's came before the kernel could be asked, and waits to be read.
+                    (Some(State::Closed), false) => self.ended_here(entry),
+                    _ => {}
                 }
                 self.send(at, Control::FIN, 0, place < self.acked_to);
             }
@@ -97,9 +102,9 @@ impl Teller {
                 self.here(entry);
                 self.there(entry, after_its_fin(self.states));
                 if entry.here == Some(State::Closed) {
-                    // The kernel keeps TIME_WAIT apart from the socket, which is closed then.
-                    self.states[0] = Known::Inferred(State::TimeWait);
+                    self.ended_here(entry);
                 }
+                self.peer_fin = true;
                 self.arrive(entry, Control::FIN, 0);
                 self.push(at, What::Told(Side::A, Report::EndOfFile));
             }
@@ -123,7 +128,8 @@ impl Teller {
     }
 
     fn here(&mut self, entry: &Entry) {
-        if let Some(state) = entry.here {
+        let is_waiting = self.states[0] == Known::Inferred(State::TimeWait);
+        if let Some(state) = entry.here.filter(|state| !is_waiting || *state != State::Closed) {
             self.states[0] = Known::Observed(state);
         }
         // Our FIN is acknowledged, so its kernel has it; whether its program has closed too, its own FIN will tell.
@@ -140,6 +146,13 @@ impl Teller {
             (None, Some(state)) => Known::Inferred(state),
             (None, None) => Known::Unknown,
         };
+    }
+
+    /// Both FINs are acknowledged, this side's was the first. The kernel keeps `TIME_WAIT` apart from the socket, which
+    /// is closed then.
+    fn ended_here(&mut self, entry: &Entry) {
+        self.states[0] = Known::Inferred(State::TimeWait);
+        self.there(entry, Some(State::Closed));
     }
 
     fn follow(&mut self, entry: &Entry, inferred: State) {
