@@ -13,7 +13,7 @@ use std::fs;
 use std::path::Path;
 
 /// Every question and the schema of what it answers, those that act last.
-const QUESTIONS: [(&str, &str); 26] = [
+const QUESTIONS: [(&str, &str); 29] = [
     ("lastack why 8080 --json", "why.v1"),
     ("lastack why 127.0.0.1:8080 --reuse-address --json", "why.v1"),
     ("lastack why [::]:8080 --v6only --uid 1 --no-trial-bind --json", "why.v1"),
@@ -24,6 +24,9 @@ const QUESTIONS: [(&str, &str); 26] = [
     ("lastack wait 192.0.2.1:80 --json", "wait.v1"),
     ("lastack wait 8080 --until listening --timeout 0 --json", "wait.v1"),
     ("lastack wait 8080 --until connectable --timeout 0 --json", "wait.v1"),
+    ("lastack probe 8080 --dry-run --json", "probe.v1"),
+    ("lastack probe 8080 --patience 50ms --json 2>/mnt/talk", "probe.v1"),
+    ("lastack probe http://127.0.0.1:8080/ --patience 50ms --json 2>/mnt/talk", "probe.v1"),
     ("lastack --json", "overview.v1"),
     ("lastack tune --os all --json", "tune.v1"),
     ("lastack tune tcp_fin_timeout=30 tcp_timestamps=0 --json", "tune.v1"),
@@ -76,7 +79,7 @@ fn json_answers_in_every_scenario_follow_their_schemas() {
             );
         }
     }
-    assert_eq!(seen.len(), 10, "some schemas were never met: {seen:?}");
+    assert_eq!(seen.len(), 11, "some schemas were never met: {seen:?}");
     assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
 }
 
