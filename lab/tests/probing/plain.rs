@@ -1,9 +1,10 @@
 //! Servers of which only an address is known: what shows without a protocol, and with the first words of one.
 
-use super::scene::{probe, server};
+use super::scene::{probe, server, started};
 use lastack_lab::namespace::Namespace;
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
+use std::process::Command;
 use std::time::Duration;
 
 #[test]
@@ -87,4 +88,23 @@ fn a_reset_after_an_answer_is_a_fault_without_http_too() {
     let found = probe(&address.to_string(), &["--send", r"hello\n"]);
     found.assert_exit(1);
     assert_eq!(found.verdict("fin_or_reset"), "fault", "{:#}", found.json["findings"]);
+}
+
+#[test]
+fn close_shutdown_and_the_end_of_a_program_all_lead_to_a_fin() {
+    let _namespace = Namespace::enter();
+    let shuts = |mut stream: TcpStream| {
+        stream.shutdown(Shutdown::Write).expect("a FIN");
+        let _ = std::io::copy(&mut stream, &mut std::io::sink());
+    };
+    let script = "import os, socket\n\
+                  l = socket.create_server(('127.0.0.1', 8080))\n\
+                  a, _ = l.accept()\nos._exit(0)";
+    let _program = started(Command::new("python3").args(["-c", script]));
+    for address in [server(drop).to_string(), server(shuts).to_string(), "8080".to_owned()] {
+        let found = probe(&address, &[]);
+        assert!(found.says("closes_first").starts_with("the server"), "{:#}", found.json);
+        assert_eq!(found.says("fin_or_reset"), "by FIN (silent)");
+        found.assert_exit(0);
+    }
 }
