@@ -2,17 +2,15 @@
 //! limits do not matter and are left alone.
 
 use super::half_close::HalfClose;
-use super::plan::after;
 use super::policy::ClosePolicy;
 use super::report::CloseReport;
-use super::step::{Course, Step, advance, discard};
+use super::step::{Course, Step, advance};
 use lastack_os::connection;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::net::{self, SendFlags};
 use std::io;
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Closing with a report.
 pub trait CloseOrderly: Sized {
@@ -65,50 +63,12 @@ pub fn abort(stream: TcpStream) -> io::Result<()> {
     set
 }
 
-/// Writes everything while throwing away what comes in, for a peer that reads only after it has sent all of its own: if
-/// neither side reads, both wait for ever. Returns how many octets were thrown away.
-///
-/// # Errors
-///
-/// `TimedOut` when not everything could be handed to the kernel within `limit`, `InvalidData` when the peer sent more
-/// than `discard_limit` octets, and whatever the kernel says of a broken connection.
-pub fn write_all_draining(
-    stream: &TcpStream,
-    mut octets: &[u8],
-    limit: Duration,
-    discard_limit: u64,
-) -> io::Result<u64> {
-    let until = after(Instant::now(), limit);
-    let mut discarded = 0;
-    let mut may_read = true;
-    while !octets.is_empty() {
-        let input = if may_read { PollFlags::IN } else { PollFlags::empty() };
-        let ready = wait_for(stream, PollFlags::OUT | input, until)?;
-        // One that keeps sending keeps the socket ready, so readiness alone proves nothing.
-        if ready.is_empty() || Instant::now() >= until {
-            return Err(io::Error::new(io::ErrorKind::TimedOut, "the peer does not read"));
-        }
-        if may_read && ready.intersects(PollFlags::IN) {
-            match discard(stream)? {
-                Some(0) => may_read = false,
-                read => discarded += read.unwrap_or(0),
-            }
-            if discarded > discard_limit {
-                let cause = "the peer sends more than is thrown away";
-                return Err(io::Error::new(io::ErrorKind::InvalidData, cause));
-            }
-        }
-        match net::send(stream, octets, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
-            Ok(sent) => octets = &octets[sent..],
-            Err(Errno::AGAIN | Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(discarded)
-}
-
 /// Waits until one of these is there, or until that moment.
-fn wait_for(stream: &TcpStream, wanted: PollFlags, until: Instant) -> io::Result<PollFlags> {
+pub(super) fn wait_for(
+    stream: &TcpStream,
+    wanted: PollFlags,
+    until: Instant,
+) -> io::Result<PollFlags> {
     loop {
         let mut sockets = [PollFd::new(stream, wanted)];
         let left = until.saturating_duration_since(Instant::now());

@@ -46,10 +46,12 @@ mod rustls;
 mod step;
 #[cfg(feature = "tokio")]
 pub mod tokio;
+mod writing;
 
-pub use blocking::{CloseOrderly, abort, write_all_draining};
+pub use blocking::{CloseOrderly, abort};
 pub use half_close::{HalfClose, LastWords};
 pub use plan::{Finish, Plan, Seen, Want};
 pub use policy::{AtDeadline, ClosePolicy, Order};
 pub use reaper::{Reaper, ReaperCounts};
 pub use report::{CloseReport, Delivered, FirstFin, Outcome, TimeWait};
+pub use writing::write_all_draining;

@@ -23,8 +23,10 @@ use std::time::Instant;
 #[cfg(feature = "hyper")]
 mod hyper;
 mod lingering;
+mod writing;
 
 pub use lingering::Lingering;
+pub use writing::write_all_draining;
 
 /// Closes by this policy and tells how it went: a TCP stream, or a layer above one that has an end of its own, such as
 /// TLS by tokio-rustls with the feature of that name.
