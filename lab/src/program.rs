@@ -9,6 +9,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// What a run of `lastack` came to.
 #[derive(Clone, Debug)]
@@ -176,7 +177,7 @@ pub fn path_for_anybody() -> PathBuf {
     copy_for_anybody(&path())
 }
 
-/// A copy of a program that every user can run. One is kept per build.
+/// A copy of a program that every user can run. One is kept per build; those of builds long gone are removed.
 ///
 /// # Panics
 ///
@@ -192,9 +193,25 @@ pub fn copy_for_anybody(built: &Path) -> PathBuf {
         let unfinished = copy.with_extension(std::process::id().to_string());
         std::fs::copy(built, &unfinished).expect("a copy of the program");
         std::fs::rename(&unfinished, &copy).expect("the copy gets its name");
+        remove_old_copies(&format!("{name}-of-"));
     }
     copy
 }
+
+/// Removes copies that no test can be using any more, as far as they are one's own.
+fn remove_old_copies(prefix: &str) {
+    let folder = std::fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten();
+    for file in folder.filter(|file| file.file_name().to_string_lossy().starts_with(prefix)) {
+        let made = file.metadata().and_then(|file| file.modified());
+        let is_old = made.is_ok_and(|made| made.elapsed().is_ok_and(|age| age > LONG));
+        if is_old {
+            let _ = std::fs::remove_file(file.path());
+        }
+    }
+}
+
+/// Longer than a run of all tests.
+const LONG: Duration = Duration::from_secs(3600);
 
 /// The user that has no rights.
 pub const NOBODY: u32 = 65534;
