@@ -4,10 +4,12 @@
 use super::half_close::HalfClose;
 use super::policy::ClosePolicy;
 use super::report::CloseReport;
-use super::step::{Course, Step, advance};
+use super::step::{Course, Discard, Step, advance};
 use lastack_os::connection;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fd::{AsFd, BorrowedFd};
 use rustix::io::Errno;
+use std::cell::Cell;
 use std::io;
 use std::net::TcpStream;
 use std::time::Instant;
@@ -30,17 +32,14 @@ impl<T: HalfClose<Below = TcpStream>> CloseOrderly for T {
     fn close_orderly(self, policy: &ClosePolicy) -> io::Result<CloseReport> {
         let (stream, words) = self.half_close();
         let mut course = Course::new(*policy, words);
+        let socket = Watched { stream, is_readable: Cell::new(false) };
         loop {
-            match advance(&stream, &mut course)? {
-                Step::Readable(until) => {
-                    wait_for(&stream, PollFlags::IN, until)?;
-                }
+            match advance(&socket, &mut course)? {
+                Step::Readable(until) => socket.wait_for(PollFlags::IN, until)?,
                 Step::ReadableOrWritable(until) => {
-                    wait_for(&stream, PollFlags::IN | PollFlags::OUT, until)?;
+                    socket.wait_for(PollFlags::IN | PollFlags::OUT, until)?;
                 }
-                Step::Writable(until) => {
-                    wait_for(&stream, PollFlags::OUT, until)?;
-                }
+                Step::Writable(until) => socket.wait_for(PollFlags::OUT, until)?,
                 Step::Pause(until) => {
                     std::thread::sleep(until.saturating_duration_since(Instant::now()));
                 }
@@ -48,6 +47,40 @@ impl<T: HalfClose<Below = TcpStream>> CloseOrderly for T {
                 Step::Over(report) => return Ok(report),
             }
         }
+    }
+}
+
+/// A stream of which is known whether there may be something to read: as a rule there is nothing at first, and asking
+/// costs as much as reading.
+struct Watched {
+    stream: TcpStream,
+    is_readable: Cell<bool>,
+}
+
+impl Watched {
+    fn wait_for(&self, wanted: PollFlags, until: Instant) -> io::Result<()> {
+        let ready = wait_for(&self.stream, wanted, until)?;
+        if !ready.difference(PollFlags::OUT).is_empty() {
+            self.is_readable.set(true);
+        }
+        Ok(())
+    }
+}
+
+impl AsFd for Watched {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
+}
+
+impl Discard for Watched {
+    fn discard(&self) -> Result<Option<u64>, Errno> {
+        if !self.is_readable.get() {
+            return Ok(None);
+        }
+        let read = self.stream.discard();
+        self.is_readable.set(read != Ok(None));
+        read
     }
 }
 

@@ -165,7 +165,13 @@ fn shut_down(socket: &impl AsFd, plan: &mut Plan) -> io::Result<()> {
 }
 
 fn take(read: Result<Option<u64>, Errno>, socket: &impl AsFd, plan: &mut Plan) -> io::Result<()> {
-    let seen = seen(socket, plan)?;
+    let seen = match read {
+        // Who was first is all that this end can tell; what of ours was acknowledged, the next look shows.
+        Ok(Some(0)) if plan.looks_at_state() => {
+            Seen { now: Instant::now(), state: state(socket, plan)?, unacked: None }
+        }
+        _ => seen(socket, plan)?,
+    };
     match read {
         Ok(Some(0)) => plan.handle_end(seen),
         Ok(Some(octets)) => plan.handle_octets(octets, seen),
