@@ -10,8 +10,11 @@
 //! Drivers do as [`Plan::want`] says and call the `handle_*` method that fits; each takes what the kernel says at that
 //! moment, a [`Seen`].
 
-use super::policy::{AtDeadline, ClosePolicy, Order};
-use super::report::{CloseReport, FirstFin, Outcome, TimeWait};
+mod account;
+
+use super::policy::{ClosePolicy, Order};
+use super::report::{FirstFin, Outcome};
+use account::first_fin;
 use lastack_model::state::State;
 use std::time::{Duration, Instant};
 
@@ -282,19 +285,6 @@ impl Plan {
         self.give_up_if_due(seen.now);
     }
 
-    /// How it went; `None` before it is over.
-    pub fn report(&self, now: Instant) -> Option<CloseReport> {
-        let Phase::Over(outcome) = self.phase else { return None };
-        Some(CloseReport {
-            outcome,
-            unacked: self.unacked.map(|numbers| self.octets(numbers)),
-            discarded: self.discarded,
-            first_fin: self.first_fin,
-            time_wait: self.time_wait(outcome),
-            elapsed: now.saturating_duration_since(self.began),
-        })
-    }
-
     fn want_sent(&self, octets: u64) -> Want {
         if self.peer_ended {
             Want::Send(octets, self.next_look())
@@ -316,18 +306,9 @@ impl Plan {
         if self.layer.farewell > 0 { Phase::Farewell } else { Phase::Shutdown }
     }
 
-    /// Whether our FIN was acknowledged before the peer's came decides between `FIN_WAIT_2` and `CLOSING`.
-    fn who_was_first(&self, seen: Seen) -> FirstFin {
-        match (self.unacked, seen.unacked, seen.state) {
-            (Some(0), ..) => FirstFin::Local,
-            (_, Some(1..), _) | (.., Some(State::Closing)) => FirstFin::Both,
-            _ => FirstFin::LocalOrBoth,
-        }
-    }
-
     fn look(&mut self, seen: Seen) {
         self.looked = seen.now;
-        if self.unacked.is_some() && seen.unacked < self.unacked {
+        if seen.unacked.zip(self.unacked).is_some_and(|(now, before)| now < before) {
             self.last_sign = seen.now;
         }
         self.unacked = seen.unacked.or(self.unacked);
@@ -364,54 +345,6 @@ impl Plan {
     /// Nothing wakes a reader when octets are acknowledged; seen too late they would make silence too long.
     fn next_look(&self) -> Instant {
         self.limit().min(after(self.looked, self.policy.idle / 4))
-    }
-
-    fn finish(&self, outcome: Outcome) -> Finish {
-        match (outcome, self.policy.at_deadline) {
-            (Outcome::Orderly | Outcome::PeerReset | Outcome::Lost | Outcome::Gone, _) => {
-                Finish::Close
-            }
-            // What still comes would be answered by a reset anyway.
-            (Outcome::DiscardLimit, _) | (_, AtDeadline::Reset) => Finish::Reset,
-            // A FIN in the midst of a message would call it whole.
-            (_, AtDeadline::Orphan) if self.layer.kept > 0 => Finish::Reset,
-            (_, AtDeadline::Orphan) => Finish::Close,
-        }
-    }
-
-    fn time_wait(&self, outcome: Outcome) -> TimeWait {
-        match (outcome, self.first_fin) {
-            (Outcome::PeerReset | Outcome::DiscardLimit | Outcome::Lost, _)
-            | (Outcome::Orderly, FirstFin::Neither) => TimeWait::Nobody,
-            (Outcome::Gone, _) | (Outcome::Orderly, FirstFin::Unknown) => TimeWait::Unknown,
-            (Outcome::Orderly, FirstFin::Local | FirstFin::LocalOrBoth) => TimeWait::Here,
-            (Outcome::Orderly, FirstFin::Both) => TimeWait::Both,
-            (Outcome::Orderly, FirstFin::Remote) => TimeWait::Peer,
-            (Outcome::Acknowledged | Outcome::TimedOut, _) => match self.finish(outcome) {
-                Finish::Reset => TimeWait::Nobody,
-                Finish::Close => TimeWait::Open,
-            },
-        }
-    }
-
-    /// Of the message: a FIN is no octet and has the last number, before it comes the layer's end, and what the layer
-    /// could not hand over has none yet.
-    fn octets(&self, numbers: u32) -> u64 {
-        let fin = u32::from(self.fin_sent && numbers > 0);
-        u64::from(numbers - fin).saturating_sub(self.layer.said).saturating_add(self.layer.kept)
-    }
-}
-
-/// Who was first, from the states before and after our FIN (RFC 9293 §3.3.2).
-fn first_fin(before: Option<State>, after: Option<State>) -> FirstFin {
-    match (before, after) {
-        (Some(State::CloseWait | State::LastAck), _) | (_, Some(State::LastAck)) => {
-            FirstFin::Remote
-        }
-        (Some(State::Closing), _) | (_, Some(State::Closing)) => FirstFin::Both,
-        // It ended meanwhile, by `TIME_WAIT` or by `LAST_ACK`.
-        (_, Some(State::Closed | State::TimeWait)) => FirstFin::Unknown,
-        _ => FirstFin::Local,
     }
 }
 

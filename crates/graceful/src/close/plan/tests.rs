@@ -2,6 +2,8 @@
 
 use super::super::report::Delivered;
 use super::*;
+use crate::close::policy::AtDeadline;
+use crate::close::report::{CloseReport, TimeWait};
 
 const SECOND: Duration = Duration::from_secs(1);
 
