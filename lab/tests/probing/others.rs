@@ -34,9 +34,18 @@ fn nginx_that_always_lingers_has_no_fault() {
 
 #[test]
 fn nginx_that_does_not_linger_cuts_an_answer_and_is_told_its_own_setting() {
+    cuts_an_answer_and_is_told_its_own_setting("off");
+}
+
+#[test]
+fn nginx_as_it_comes_does_not_linger_for_input_that_it_does_not_know_of() {
+    cuts_an_answer_and_is_told_its_own_setting("on");
+}
+
+fn cuts_an_answer_and_is_told_its_own_setting(lingering: &str) {
     let _namespace = Namespace::enter();
     let folder = Folder::new();
-    let _nginx = nginx(&folder, "off");
+    let _nginx = nginx(&folder, lingering);
     // It reads an upload to its end all the same, so only what comes after that shows it.
     let found = probe("http://127.0.0.1:8080/big", &[]);
     found.assert_exit(1);
