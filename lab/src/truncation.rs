@@ -51,6 +51,9 @@ pub struct Exchange {
     pub answer: usize,
     /// Octets that the client uploads, if it does: whole blocks of 64 KiB.
     pub upload: usize,
+    /// The client's receive buffer, where the kernel is not to choose. What a small one does not take waits in the server,
+    /// as it does for clients that are far away.
+    pub receive_buffer: Option<usize>,
 }
 
 /// What came of it.
@@ -126,7 +129,7 @@ impl Strategy {
 impl Exchange {
     /// An answer as long as the client's kind allows, under an upload of 8 MiB.
     pub const fn of(client: Client, strategy: Strategy) -> Self {
-        Self { client, strategy, answer: client.answer(), upload: 8 << 20 }
+        Self { client, strategy, answer: client.answer(), upload: 8 << 20, receive_buffer: None }
     }
 
     /// One connection to this listener by a client on this host.
@@ -160,6 +163,9 @@ impl Exchange {
 
     fn ask(self, to: SocketAddr) -> Got {
         let stream = connect(to);
+        if let Some(size) = self.receive_buffer {
+            sockopt::set_socket_recv_buffer_size(&stream, size).expect("SO_RCVBUF");
+        }
         let second = stream.try_clone().expect("a second handle");
         let send_error = match self.client {
             Client::Extra => (&stream).write_all(b"\r\n").is_err(),

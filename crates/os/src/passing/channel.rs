@@ -122,6 +122,7 @@ impl Channel {
         let failed =
             |cause: std::io::Error| Error::new("receive from", self.peer.to_string(), cause);
         let mut octets = vec![0; at_most];
+        let mut has_ended = false;
         loop {
             let mut room = [MaybeUninit::uninit(); ROOM];
             let mut control = RecvAncillaryBuffer::new(&mut room);
@@ -145,6 +146,12 @@ impl Channel {
             if received.flags.contains(ReturnFlags::TRUNC) {
                 let cause = format!("the message is longer than {at_most} octets");
                 return Err(failed(std::io::Error::new(ErrorKind::InvalidData, cause)));
+            }
+            // The kernel looks for a message first and for the end then: one that was sent in between, before the other
+            // end closed, is still to be had (`__unix_dgram_recvmsg`).
+            if received.bytes == 0 && !has_ended {
+                has_ended = true;
+                continue;
             }
             if received.bytes == 0 {
                 return Err(failed(std::io::Error::new(ErrorKind::UnexpectedEof, "it is gone")));
