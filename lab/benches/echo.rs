@@ -9,6 +9,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
+use tokio::runtime::Builder;
 
 /// Who closes first.
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +29,20 @@ enum Close {
 #[derive(Clone, Copy, Debug)]
 enum Runtime {
     Threads,
+    /// As `#[tokio::main]` has it.
     Tokio,
+    /// Where all of it is one thread's work.
+    TokioOneThread,
+}
+
+impl Runtime {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Threads => "threads",
+            Self::Tokio => "tokio",
+            Self::TokioOneThread => "tokio, one thread",
+        }
+    }
 }
 
 fn main() {
@@ -37,10 +51,10 @@ fn main() {
     // A connection for which there is no room in TIME_WAIT answers the last FIN with a reset.
     namespace.set("ipv4/tcp_max_tw_buckets", "2000000");
     println!(
-        "{:<10}{:<14}{:>16}{:>16}{:>10}{:>10}{:>10}",
+        "{:<20}{:<14}{:>16}{:>16}{:>10}{:>10}{:>10}",
         "server", "closes first", "plain, conn/s", "orderly, conn/s", "ratio", "least", "most"
     );
-    for runtime in [Runtime::Threads, Runtime::Tokio] {
+    for runtime in [Runtime::Threads, Runtime::Tokio, Runtime::TokioOneThread] {
         for first in [First::Server, First::Client] {
             println!("{}", measure(runtime, first));
         }
@@ -65,8 +79,8 @@ fn measure(runtime: Runtime, first: First) -> String {
     let ratio = |at: usize| pairs[at].1 / pairs[at].0;
     let (plain, orderly) = pairs[pairs.len() / 2];
     format!(
-        "{:<10}{:<14}{plain:>16.0}{orderly:>16.0}{:>10.3}{:>10.3}{:>10.3}",
-        format!("{runtime:?}").to_lowercase(),
+        "{:<20}{:<14}{plain:>16.0}{orderly:>16.0}{:>10.3}{:>10.3}{:>10.3}",
+        runtime.name(),
         format!("{first:?}").to_lowercase(),
         ratio(pairs.len() / 2),
         ratio(0),
@@ -83,7 +97,12 @@ fn rate(runtime: Runtime, first: First, close: Close) -> f64 {
     thread::scope(|scope| {
         scope.spawn(|| match runtime {
             Runtime::Threads => serve_in_threads(&listener, first, close),
-            Runtime::Tokio => serve_under_tokio(&listener, first, close),
+            Runtime::Tokio => {
+                serve_under_tokio(Builder::new_multi_thread(), &listener, first, close);
+            }
+            Runtime::TokioOneThread => {
+                serve_under_tokio(Builder::new_current_thread(), &listener, first, close);
+            }
         });
         let clients: Vec<_> = (0..CLIENTS)
             .map(|client| {
@@ -160,9 +179,8 @@ fn echo(mut stream: TcpStream, first: First, close: Close) -> bool {
     true
 }
 
-fn serve_under_tokio(listener: &TcpListener, first: First, close: Close) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.expect("a runtime");
+fn serve_under_tokio(mut runtime: Builder, listener: &TcpListener, first: First, close: Close) {
+    let runtime = runtime.enable_all().build().expect("a runtime");
     runtime.block_on(async {
         listener.set_nonblocking(true).expect("not blocking");
         let listener = listener.try_clone().expect("a second handle");
