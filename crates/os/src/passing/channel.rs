@@ -130,10 +130,11 @@ impl Channel {
             let parts = &mut [IoSliceMut::new(&mut octets)];
             let received = match net::recvmsg(&self.socket, parts, &mut control, flags) {
                 Ok(received) => received,
-                Err(Errno::AGAIN) => {
+                Err(Errno::AGAIN) if !has_ended => {
                     self.wait(PollFlags::IN, until).map_err(|cause| failed(cause.into()))?;
                     continue;
                 }
+                Err(Errno::AGAIN) => return Err(failed(gone())),
                 Err(Errno::INTR) => continue,
                 Err(cause) => return Err(failed(cause.into())),
             };
@@ -154,7 +155,7 @@ impl Channel {
                 continue;
             }
             if received.bytes == 0 {
-                return Err(failed(std::io::Error::new(ErrorKind::UnexpectedEof, "it is gone")));
+                return Err(failed(gone()));
             }
             octets.truncate(received.bytes);
             return Ok(Message { octets, descriptors });
@@ -173,6 +174,10 @@ impl fmt::Display for Peer {
             pid => write!(f, "pid {pid} of uid {}", self.uid),
         }
     }
+}
+
+fn gone() -> std::io::Error {
+    std::io::Error::new(ErrorKind::UnexpectedEof, "it is gone")
 }
 
 /// Every descriptor that came, owned, so that none stays open by mistake.
