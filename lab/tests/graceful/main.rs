@@ -4,6 +4,7 @@
 mod bad_links;
 mod deadlines;
 mod early_answer;
+mod ends;
 mod layers;
 mod reaper;
 mod time_wait;

@@ -1,14 +1,13 @@
 //! Above TLS: nothing of an answer is lost, and `close_notify` arrives, whatever the client still sends.
 
+use super::ends::{ANSWER, End, PATIENCE, patient};
 use ::rustls::pki_types::{PrivateKeyDer, ServerName};
 use ::rustls::{
     ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection, StreamOwned,
     SupportedProtocolVersion,
 };
-use ::tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use ::tokio::net::TcpListener;
 use ::tokio::runtime::Builder;
-use lastack_graceful::close::tokio::{Lingering, close_orderly};
 use lastack_graceful::close::{
     AtDeadline, CloseOrderly as _, ClosePolicy, CloseReport, Delivered, FirstFin, Outcome, Reaper,
 };
@@ -23,9 +22,7 @@ use std::time::{Duration, Instant};
 use tokio_rustls::TlsAcceptor;
 
 const TRIALS: usize = 100;
-const ANSWER: usize = 1 << 20;
 const UPLOAD: usize = 8 << 20;
-const PATIENCE: Duration = Duration::from_secs(20);
 /// A busy machine may be late by as much.
 const LATE: Duration = Duration::from_secs(3);
 
@@ -142,50 +139,15 @@ impl Client {
     }
 }
 
-/// What the server does once the answer is written.
+/// How the server runs.
 #[derive(Clone, Copy, Debug)]
-enum End {
-    /// What hyper does with a plain stream.
-    ShutDownAndDrop,
-    Orderly,
-    Lingering,
-    LingeringDropped,
-    DroppedUnpolled,
+enum Way {
     Blocking,
-}
-
-fn patient() -> ClosePolicy {
-    ClosePolicy::server().within(PATIENCE).idle(PATIENCE)
-}
-
-async fn serve(listener: &TcpListener, acceptor: &TlsAcceptor, end: End, reaper: &Reaper) {
-    let (stream, _) = listener.accept().await.expect("a connection");
-    let mut stream = acceptor.accept(stream).await.expect("a handshake");
-    stream.read_exact(&mut [0]).await.expect("a request");
-    if matches!(end, End::Lingering | End::LingeringDropped) {
-        let mut stream = Lingering::new(stream, patient()).left_to(reaper);
-        stream.write_all(&vec![0; ANSWER]).await.expect("written");
-        // One that is dropped may still keep records.
-        if matches!(end, End::Lingering) {
-            stream.shutdown().await.expect("shut down");
-            let outcome = stream.report().map(|report| report.outcome);
-            assert_eq!(outcome, Some(Outcome::Orderly));
-        }
-        return;
-    }
-    let _ = stream.write_all(&vec![0; ANSWER]).await;
-    match end {
-        End::ShutDownAndDrop => drop(stream.shutdown().await),
-        End::DroppedUnpolled => drop(close_orderly(stream, &patient()).left_to(reaper)),
-        _ => {
-            let report = close_orderly(stream, &patient()).await.expect("a close");
-            assert_eq!(report.outcome, Outcome::Orderly, "{report:?}");
-        }
-    }
+    Tokio(End),
 }
 
 /// How many answers were cut, and how many more ended otherwise than the server meant.
-fn play(client: Client, end: End) -> (usize, usize) {
+fn play(client: Client, way: Way) -> (usize, usize) {
     let _namespace = Namespace::enter();
     let trust = Trust::new();
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
@@ -193,40 +155,39 @@ fn play(client: Client, end: End) -> (usize, usize) {
     let acceptor = TlsAcceptor::from(Arc::clone(&trust.server));
     let listener = BlockingListener::bind("127.0.0.1:0").expect("a listener");
     let to = listener.local_addr().expect("an address");
-    listener.set_nonblocking(!matches!(end, End::Blocking)).expect("a mode");
+    listener.set_nonblocking(!matches!(way, Way::Blocking)).expect("a mode");
     let asynchronous = || TcpListener::from_std(listener.try_clone().expect("a handle"));
     let (mut cut, mut spoiled) = (0, 0);
     for _ in 0..TRIALS {
         let client = client.start(trust.client(), to);
-        if matches!(end, End::Blocking) {
-            let mut stream = trust.accept(&listener);
-            stream.write_all(&vec![0; ANSWER]).expect("written");
-            let report = stream.close_orderly(&patient()).expect("a close");
-            assert_eq!(report.outcome, Outcome::Orderly, "{report:?}");
-        } else {
-            runtime.block_on(async {
+        match way {
+            Way::Blocking => {
+                let mut stream = trust.accept(&listener);
+                stream.write_all(&vec![0; ANSWER]).expect("written");
+                let report = stream.close_orderly(&patient()).expect("a close");
+                assert_eq!(report.outcome, Outcome::Orderly, "{report:?}");
+            }
+            Way::Tokio(end) => runtime.block_on(async {
                 let listener = asynchronous().expect("a listener");
-                serve(&listener, &acceptor, end, &reaper).await;
-            });
+                let (stream, _) = listener.accept().await.expect("a connection");
+                end.serve(acceptor.accept(stream).await.expect("a handshake"), &reaper).await;
+            }),
         }
         let got = client.join().expect("the client ends");
         cut += usize::from(got.answer < ANSWER);
         spoiled += usize::from(got.answer == ANSWER && !got.meant);
     }
-    assert_eq!(reaper.wait(PATIENCE), 0);
-    let counts = reaper.counts();
-    assert_eq!(counts.orderly, counts.taken, "{counts:?}");
-    if matches!(end, End::LingeringDropped | End::DroppedUnpolled) {
-        assert_eq!(counts.taken, TRIALS as u64);
+    if let Way::Tokio(end) = way {
+        end.assert_reaped(&reaper, TRIALS);
     }
-    eprintln!("{client:?}, {end:?}: {cut} cut, {spoiled} spoiled of {TRIALS}");
+    eprintln!("{client:?}, {way:?}: {cut} cut, {spoiled} spoiled of {TRIALS}");
     (cut, spoiled)
 }
 
 #[test]
 fn a_tls_stream_that_is_shut_down_and_dropped_harms_its_clients() {
     for client in Client::ALL {
-        let (cut, spoiled) = play(client, End::ShutDownAndDrop);
+        let (cut, spoiled) = play(client, Way::Tokio(End::ShutDownAndDrop));
         assert!(cut + spoiled > 0, "nobody was harmed in {TRIALS} trials: {client:?}");
     }
 }
@@ -234,28 +195,28 @@ fn a_tls_stream_that_is_shut_down_and_dropped_harms_its_clients() {
 #[test]
 fn an_orderly_close_of_tls_loses_nothing_and_says_that_it_is_the_end() {
     for client in Client::ALL {
-        assert_eq!(play(client, End::Orderly), (0, 0), "{client:?}");
+        assert_eq!(play(client, Way::Tokio(End::Orderly)), (0, 0), "{client:?}");
     }
 }
 
 #[test]
 fn a_blocking_one_does_the_same() {
     for client in Client::ALL {
-        assert_eq!(play(client, End::Blocking), (0, 0), "{client:?}");
+        assert_eq!(play(client, Way::Blocking), (0, 0), "{client:?}");
     }
 }
 
 #[test]
 fn a_lingering_tls_stream_loses_nothing_shut_down_or_dropped() {
     for client in Client::ALL {
-        assert_eq!(play(client, End::Lingering), (0, 0), "{client:?}");
-        assert_eq!(play(client, End::LingeringDropped), (0, 0), "{client:?}");
+        assert_eq!(play(client, Way::Tokio(End::Lingering)), (0, 0), "{client:?}");
+        assert_eq!(play(client, Way::Tokio(End::LingeringDropped)), (0, 0), "{client:?}");
     }
 }
 
 #[test]
 fn a_close_of_tls_whose_future_is_dropped_loses_nothing() {
-    assert_eq!(play(Client::Duplex, End::DroppedUnpolled), (0, 0));
+    assert_eq!(play(Client::Duplex, Way::Tokio(End::DroppedUnpolled)), (0, 0));
 }
 
 const IDLE: Duration = Duration::from_millis(200);

@@ -1,6 +1,6 @@
 //! Under tokio: nothing is lost by an orderly close, nor when its future is dropped.
 
-use ::tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use super::ends::{ANSWER, End, PATIENCE};
 use ::tokio::net::{TcpListener, TcpStream};
 use ::tokio::runtime::Builder;
 use lastack_graceful::close::tokio::{Lingering, close_orderly, write_all_draining};
@@ -12,21 +12,7 @@ use std::thread::{JoinHandle, spawn};
 use std::time::Duration;
 
 const TRIALS: usize = 100;
-const ANSWER: usize = 1 << 20;
 const UPLOAD: usize = 8 << 20;
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// What the server does with the stream once the answer is written.
-#[derive(Clone, Copy, Debug)]
-enum End {
-    /// What hyper does with a plain stream.
-    ShutDownAndDrop,
-    Orderly,
-    Lingering,
-    LingeringDropped,
-    DroppedUnpolled,
-    DroppedHalfWay,
-}
 
 /// Uploads, and then reads; how much was read, and whether the upload failed.
 fn client(to: std::net::SocketAddr) -> JoinHandle<(usize, bool)> {
@@ -41,36 +27,6 @@ fn client(to: std::net::SocketAddr) -> JoinHandle<(usize, bool)> {
     })
 }
 
-async fn serve(mut stream: TcpStream, end: End, reaper: &Reaper) {
-    let policy = ClosePolicy::server().within(PATIENCE).idle(PATIENCE);
-    stream.read_exact(&mut [0]).await.expect("a request");
-    if matches!(end, End::Lingering | End::LingeringDropped) {
-        let mut stream = Lingering::new(stream, policy).left_to(reaper);
-        stream.write_all(&vec![0; ANSWER]).await.expect("written");
-        if matches!(end, End::Lingering) {
-            stream.shutdown().await.expect("shut down");
-            let outcome = stream.report().map(|report| report.outcome);
-            assert_eq!(outcome, Some(Outcome::Orderly));
-        }
-        return;
-    }
-    // The client may have been reset already by the naive one's kernel.
-    let _ = stream.write_all(&vec![0; ANSWER]).await;
-    let half_way = Duration::from_micros(300);
-    match end {
-        End::ShutDownAndDrop => drop(stream.shutdown().await),
-        End::DroppedUnpolled => drop(close_orderly(stream, &policy).left_to(reaper)),
-        End::DroppedHalfWay => {
-            let closing = close_orderly(stream, &policy).left_to(reaper);
-            let _ = ::tokio::time::timeout(half_way, closing).await;
-        }
-        End::Orderly | End::Lingering | End::LingeringDropped => {
-            let report = close_orderly(stream, &policy).await.expect("a close");
-            assert_eq!(report.outcome, Outcome::Orderly);
-        }
-    }
-}
-
 /// How many answers were cut, and how many uploads failed.
 fn play(end: End) -> (usize, usize) {
     let _namespace = Namespace::enter();
@@ -83,18 +39,13 @@ fn play(end: End) -> (usize, usize) {
         let client = client(to);
         runtime.block_on(async {
             let (stream, _) = listener.accept().await.expect("a connection");
-            serve(stream, end, &reaper).await;
+            end.serve(stream, &reaper).await;
         });
         let (received, upload_failed) = client.join().expect("the client ends");
         cut += usize::from(received < ANSWER);
         failed += usize::from(upload_failed);
     }
-    assert_eq!(reaper.wait(PATIENCE), 0);
-    let counts = reaper.counts();
-    assert_eq!(counts.orderly, counts.taken, "{counts:?}");
-    if matches!(end, End::LingeringDropped | End::DroppedUnpolled) {
-        assert_eq!(counts.taken, TRIALS as u64);
-    }
+    end.assert_reaped(&reaper, TRIALS);
     (cut, failed)
 }
 
