@@ -17,6 +17,10 @@ pub struct Info {
     pub state: State,
     /// The smoothed round-trip time; zero when none was measured.
     pub round_trip: Duration,
+    /// How often in a row something was sent again, or asked of a peer that takes nothing, and not answered.
+    pub unanswered: u32,
+    /// How long ago the last acknowledgement came.
+    pub last_acknowledged: Duration,
 }
 
 /// Asks the kernel about a connection (`tcp_get_info`).
@@ -25,9 +29,13 @@ pub fn info(socket: &impl AsFd) -> io::Result<Info> {
     sys::tcp_info(socket, &mut bytes)?;
     let unknown = || io::Error::other(format!("no state has the number {}", bytes[0]));
     let state = state(bytes[0]).ok_or_else(unknown)?;
-    let [.., a, b, c, d] = bytes;
-    let round_trip = Duration::from_micros(u32::from_ne_bytes([a, b, c, d]).into());
-    Ok(Info { state, round_trip })
+    let number = |at: usize| bytes[at..].first_chunk().map_or(0, |four| u32::from_ne_bytes(*four));
+    Ok(Info {
+        state,
+        round_trip: Duration::from_micros(number(ROUND_TRIP_AT).into()),
+        unanswered: u32::from(bytes[RETRANSMITS_AT]) + u32::from(bytes[PROBES_AT]),
+        last_acknowledged: Duration::from_millis(number(LAST_ACK_AT).into()),
+    })
 }
 
 /// How many sequence numbers were sent or wait to be sent and are not acknowledged (`SIOCOUTQ`: `write_seq - snd_una`).
@@ -76,5 +84,11 @@ pub(crate) const fn state(number: u8) -> Option<State> {
 
 /// `include/uapi/linux/in.h`.
 const IP_LOCAL_PORT_RANGE: i32 = 51;
-/// Where `struct tcp_info` has its round-trip time, in microseconds (`include/uapi/linux/tcp.h`).
+/// Where `struct tcp_info` counts retransmissions without an answer (`include/uapi/linux/tcp.h`).
+const RETRANSMITS_AT: usize = 2;
+/// The same of window probes and keepalive.
+const PROBES_AT: usize = 3;
+/// Where it has the time since the last acknowledgement, in milliseconds.
+const LAST_ACK_AT: usize = 56;
+/// Where it has its round-trip time, in microseconds.
 const ROUND_TRIP_AT: usize = 68;

@@ -7,6 +7,12 @@ use crate::sys::signal::{self, Mask};
 use crate::{Error, Result};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 
+/// Whether the process was started with a signal ignored, as `nohup` and shells do for what runs in the background. Then
+/// it is to stay so.
+pub fn is_ignored(signal: rustix::process::Signal) -> bool {
+    signal::is_ignored(signal.as_raw())
+}
+
 /// While it lives, an interrupt (`SIGINT`) does not end the calling thread, nor those that it starts.
 #[derive(Debug)]
 pub struct Interrupt {

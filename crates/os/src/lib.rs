@@ -8,6 +8,7 @@
 
 pub mod act;
 pub mod bound;
+pub mod claim;
 pub mod connection;
 pub mod dialogue;
 pub mod error;
@@ -19,6 +20,7 @@ pub mod listener;
 pub mod live;
 pub mod namespace;
 pub mod netlink;
+pub mod open_files;
 pub mod options;
 pub mod passing;
 pub mod process;

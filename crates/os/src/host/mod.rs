@@ -1,9 +1,11 @@
 //! Settings, addresses and rights of the calling thread's namespace and user.
 
+mod blacklist;
 mod counts;
 mod network;
 mod sysctl;
 
+pub use blacklist::{BLACKLIST, Blacklist, blacklist, parse_blacklist};
 pub use counts::counts;
 pub use network::{interfaces, ipv6_addresses, local_routes, source_toward};
 pub use sysctl::{parse_port_set, sysctls};
@@ -11,7 +13,7 @@ pub use sysctl::{parse_port_set, sysctls};
 use crate::process::{Capability, Credentials, own_credentials};
 use crate::{Error, Result, sys};
 use lastack_model::facts::{Asker, Host, KernelVersion};
-use lastack_model::ids::{NamespaceId, Uid};
+use lastack_model::ids::{NamespaceId, Port, Uid};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -58,6 +60,21 @@ pub fn own_asker() -> Result<Asker> {
         may_destroy: asker.may_destroy && !is_above,
         ..asker
     })
+}
+
+/// Whether the calling thread may bind every port from this one on; if not, the error says how to come by the right.
+pub fn may_bind_from(lowest: Port) -> Result<()> {
+    let start = sysctls()?.unprivileged_port_start;
+    if lowest.0 >= start || own_asker()?.may_bind_reserved {
+        return Ok(());
+    }
+    let cause = std::io::Error::from_raw_os_error(libc::EACCES);
+    Err(Error::new("use", format!("ports from {lowest} on"), cause).with_remedy(format!(
+        "ports below {start} need CAP_NET_BIND_SERVICE: give it to the program with `setcap \
+         cap_net_bind_service=ep PROGRAM`, or start it with the ambient capability, as \
+         `AmbientCapabilities=CAP_NET_BIND_SERVICE` of a unit or `setpriv --inh-caps \
+         +net_bind_service --ambient-caps +net_bind_service` do; root has it"
+    )))
 }
 
 /// The network namespace of the calling thread.

@@ -72,6 +72,12 @@ pub fn own_sockets_as(uid: Uid) -> Result<()> {
     })
 }
 
+/// Lets a command be sent `SIGTERM` when the thread that starts it is gone: so no child is left behind by a process that
+/// was killed. Children of the command do not inherit this (prctl(2)).
+pub fn die_with_us(command: &mut std::process::Command) {
+    sys::process::die_with_parent(command, libc::SIGTERM);
+}
+
 /// The users and capabilities of a process.
 pub fn credentials(pid: Pid) -> Result<Credentials> {
     read_credentials(&entry(pid, "status"))

@@ -1,7 +1,12 @@
 //! One connection of a probe, made and carried through as the model says, with what this end's kernel tells on the way.
 //!
 //! In the calling thread's network namespace. It judges nothing, sends nothing but what the trial says, and no wait is
-//! longer than the trial's or than the moment given.
+//! longer than the trial's or than the moment given. What is said may go through a [`Layer`], such as TLS.
+
+mod layer;
+mod layered;
+
+pub use layer::Layer;
 
 use crate::sock_diag::{self, Detail, Filter, States};
 use crate::{connection, sys};
@@ -9,6 +14,7 @@ use lastack_model::facts::{PortRange, Transport};
 use lastack_model::ids::Port;
 use lastack_model::probe::{Moment, Observed, Reading, Seen, Talk, Told, Trial, Want};
 use lastack_model::state::State;
+use layer::Above;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
@@ -26,7 +32,11 @@ pub struct Dialogue {
     there: SocketAddr,
     /// Whether this kernel is the other end's kernel too, and shows its sockets.
     shares_kernel: bool,
+    /// Whether it was reset before it could be looked at.
+    was_reset: bool,
     began: Instant,
+    /// What its octets go through.
+    above: Option<Above>,
 }
 
 /// How a connection went.
@@ -56,7 +66,12 @@ impl Dialogue {
         if ready(&socket, PollFlags::OUT, Instant::now() + at_most)?.is_empty() {
             return Err(io::Error::new(io::ErrorKind::TimedOut, "nobody answers"));
         }
-        sockopt::socket_error(&socket)??;
+        let was_reset = match sockopt::socket_error(&socket)? {
+            Ok(()) => false,
+            // A refusal of the SYN is told as `ECONNREFUSED`; this one came to a connection (`tcp_reset`).
+            Err(Errno::CONNRESET | Errno::PIPE) => true,
+            Err(cause) => return Err(cause.into()),
+        };
         let here = SocketAddr::try_from(net::getsockname(&socket)?)?;
         let is_with_itself = here == to;
         if is_with_itself {
@@ -65,7 +80,14 @@ impl Dialogue {
             return Err(Errno::CONNREFUSED.into());
         }
         let shares_kernel = here.ip().to_canonical() == to.ip().to_canonical();
-        Ok(Self { socket, here, there: to, shares_kernel, began: Instant::now() })
+        let began = Instant::now();
+        Ok(Self { socket, here, there: to, shares_kernel, was_reset, began, above: None })
+    }
+
+    /// The same through this layer, whose handshake the trial begins with ([`Trial::within_tls`]).
+    #[must_use]
+    pub fn through(self, layer: Box<dyn Layer>) -> Self {
+        Self { above: Some(Above::new(layer)), ..self }
     }
 
     /// Does what the trial says, until that moment at the latest, and closes. What the trial leaves unfinished is
@@ -74,9 +96,12 @@ impl Dialogue {
     /// # Errors
     ///
     /// Where the kernel refuses what every connection can do.
-    pub fn hold(self, trial: &Trial, most_read: u64, until: Instant) -> io::Result<Went> {
+    pub fn hold(mut self, trial: &Trial, most_read: u64, until: Instant) -> io::Result<Went> {
         let mut talk = Talk::new(trial, most_read, self.seen()?);
         let mut room = vec![0; ROOM];
+        if self.was_reset {
+            talk.handle_reset(Told::Nobody, self.seen()?);
+        }
         while talk.want() != Want::Over {
             if Instant::now() >= until {
                 connection::reset_on_close(&self.socket)?;
@@ -90,9 +115,11 @@ impl Dialogue {
         Ok(Went::Through(talk.into_observed()))
     }
 
-    fn step(&self, talk: &mut Talk, room: &mut [u8], most: Instant) -> io::Result<()> {
+    fn step(&mut self, talk: &mut Talk, room: &mut [u8], most: Instant) -> io::Result<()> {
         match talk.want() {
             Want::Over => Ok(()),
+            Want::Secure(until) => self.secure(talk, room, until, most),
+            Want::Notify(until) => self.notify(talk, until, most),
             Want::Shutdown => match net::shutdown(&self.socket, Shutdown::Write) {
                 Ok(()) => {
                     talk.handle_shutdown(self.seen()?);
@@ -105,12 +132,21 @@ impl Dialogue {
                     Reading::Meanwhile => PollFlags::OUT | PollFlags::IN,
                     Reading::Later => PollFlags::OUT,
                 };
+                if reading == Reading::Meanwhile && self.has_heard() {
+                    return self.read(talk, room);
+                }
                 let events = ready(&self.socket, flags, self.moment(until).min(most))?;
                 if reading == Reading::Meanwhile && events.intersects(PollFlags::IN) {
                     return self.read(talk, room);
                 }
                 if events.is_empty() {
                     return self.time(talk, until);
+                }
+                if let Some(above) = &mut self.above {
+                    return match above.say(octets) {
+                        Ok(()) => self.send_record(talk),
+                        Err(cause) => self.fails(cause, talk),
+                    };
                 }
                 let piece = &octets[..octets.len().min(ROOM)];
                 match net::send(&self.socket, piece, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
@@ -124,6 +160,9 @@ impl Dialogue {
                 let events = ready(&self.socket, PollFlags::IN, self.moment(until).min(most))?;
                 if events.is_empty() {
                     return self.time(talk, until);
+                }
+                if self.above.is_some() {
+                    return self.look_through(talk, room);
                 }
                 // A reset is readable too; what it left in the queue comes first.
                 talk.handle_readable(self.seen()?);
@@ -140,6 +179,7 @@ impl Dialogue {
                 }
                 self.time(talk, until)
             }
+            Want::Read(_) if self.has_heard() => self.read(talk, room),
             Want::Read(until) => {
                 let events = ready(&self.socket, PollFlags::IN, self.moment(until).min(most))?;
                 if events.is_empty() { self.time(talk, until) } else { self.read(talk, room) }
@@ -148,7 +188,10 @@ impl Dialogue {
         }
     }
 
-    fn read(&self, talk: &mut Talk, room: &mut [u8]) -> io::Result<()> {
+    fn read(&mut self, talk: &mut Talk, room: &mut [u8]) -> io::Result<()> {
+        if self.above.is_some() {
+            return self.read_through(talk, room);
+        }
         match net::recv(&self.socket, &mut *room, RecvFlags::DONTWAIT) {
             Ok((_, 0)) => talk.handle_end(self.seen()?),
             Ok((_, length)) => talk.handle_octets(&room[..length], self.seen()?),
