@@ -1,8 +1,16 @@
 //! The arithmetic of local ports toward one destination: how many there are, how many are taken, how fast they return.
 
+mod ledger;
+mod others;
 mod pool;
+mod share;
+mod standing;
+mod terms;
 
-pub use pool::{Afterwards, Choice, Pool, Standing};
+pub use pool::Pool;
+pub use share::{Move, Situation};
+pub use standing::Standing;
+pub use terms::{Afterwards, Choice, Hold, Local, Withdrawn};
 
 use crate::bind::Candidates;
 use crate::facts::{Host, Socket};

@@ -56,8 +56,26 @@ pub fn fix(maker: Maker, question: Question) -> Vec<&'static str> {
             "in Rust, lastack-graceful's `close_orderly` ends within its policy's bounds",
         ],
         Question::HalfClose => vec!["answer what was asked before the FIN, then close"],
+        Question::CloseNotify => notifying(maker),
         Question::Idle => Vec::new(),
     }
+}
+
+/// An end that is said within TLS.
+fn notifying(maker: Maker) -> Vec<&'static str> {
+    let mut fixes = match maker {
+        Maker::Python => vec![
+            "Python: override `shutdown_request` and call the TLS socket's `unwrap()` before \
+             `shutdown()`, which alone sends a FIN and no close_notify",
+        ],
+        Maker::Unknown => vec![
+            "in Rust, close rustls streams with lastack-graceful's `close_orderly`: close_notify, \
+             the FIN, and reading on",
+        ],
+        Maker::Nginx | Maker::Apache | Maker::HaProxy | Maker::Envoy | Maker::Node => Vec::new(),
+    };
+    fixes.push("in general: say close_notify (in OpenSSL `SSL_shutdown`) before the FIN");
+    fixes
 }
 
 /// A close that waits until the client has read.

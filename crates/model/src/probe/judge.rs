@@ -5,6 +5,7 @@
 
 mod answer;
 mod ending;
+mod notify;
 
 use super::log::{Happened, Observed};
 use super::trial::{Awaited, Kind};
@@ -29,6 +30,8 @@ pub enum Question {
     LetsGo,
     /// How long does it keep a connection on which nothing happens?
     Idle,
+    /// Over TLS: does it say `close_notify` before its FIN?
+    CloseNotify,
 }
 
 /// The answer in a word.
@@ -75,6 +78,7 @@ impl Question {
             Self::HalfClose => "a client that half-closes",
             Self::LetsGo => "after the client has closed",
             Self::Idle => "an idle connection",
+            Self::CloseNotify => "close_notify before its FIN",
         }
     }
 }
@@ -106,6 +110,7 @@ pub fn judge(all: &[Observed]) -> Vec<Finding> {
         answer::unread(all),
         ending::closes_first(all),
         ending::fin_or_reset(all),
+        notify::close_notify(all),
         answer::half_close(all),
         Some(ending::lets_go(all)),
         ending::idle(all),
@@ -125,6 +130,13 @@ pub fn unseen(all: &[Observed]) -> Vec<Unseen> {
             remedy: "`lastack` on the server's host lists what it has in CLOSE_WAIT".into(),
         });
     }
+    if all.iter().any(|one| one.tls.is_some()) {
+        unseen.push(Unseen {
+            what: "who answers".into(),
+            why: "the certificate was not verified: this is about how connections end".into(),
+            remedy: "`openssl s_client` or a browser".into(),
+        });
+    }
     unseen.push(Unseen {
         what: "what the server's program read".into(),
         why: "an acknowledgement is its kernel's".into(),
@@ -134,6 +146,19 @@ pub fn unseen(all: &[Observed]) -> Vec<Unseen> {
 }
 
 impl Finding {
+    /// Whether there is something to change: a fault, or a bare FIN of a server that closes first. These connections are
+    /// those that it was found on.
+    pub fn wants_fix(&self, all: &[Observed]) -> bool {
+        let shown_by = self.shown_by.and_then(|at| all.get(at));
+        match self.verdict {
+            Verdict::Fault => true,
+            Verdict::Noted if self.question == Question::CloseNotify => {
+                shown_by.is_some_and(notify::closes_first)
+            }
+            Verdict::Good | Verdict::Noted | Verdict::Undecided => false,
+        }
+    }
+
     fn new(
         question: Question,
         verdict: Verdict,
@@ -160,14 +185,27 @@ impl Observed {
         self.log.get(place).map_or(0, |entry| entry.at_ms)
     }
 
-    /// Where it was reset.
+    /// Where it was reset, after the handshake of TLS if there is one.
     pub(super) fn reset(&self) -> Option<usize> {
-        self.place(|what| matches!(what, Happened::Reset(_)))
+        let place = self.place(|what| matches!(what, Happened::Reset(_)));
+        place.filter(|_| self.handshake_failure().is_none())
     }
 
-    /// Where the peer's FIN came.
+    /// Where the peer's FIN came, after the handshake of TLS if there is one.
     fn peer_fin(&self) -> Option<usize> {
-        self.place(|what| *what == Happened::PeerFin)
+        let place = self.place(|what| *what == Happened::PeerFin);
+        place.filter(|_| self.handshake_failure().is_none())
+    }
+
+    /// Whether the peer said `close_notify`.
+    pub(super) fn is_notified(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.close_notify)
+    }
+
+    /// Why the handshake of TLS failed, where it did.
+    pub fn handshake_failure(&self) -> Option<&str> {
+        let is_made = self.place(|what| *what == Happened::Connected).is_some();
+        self.failure().filter(|_| self.speaks_tls && self.tls.is_none() && is_made)
     }
 
     /// Where this side's FIN was sent.

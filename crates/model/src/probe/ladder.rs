@@ -76,7 +76,7 @@ impl Teller {
                 self.push(at, What::Told(Side::A, Report::Connected));
             }
             Happened::Wrote(octets) => {
-                let length = u32::try_from(*octets).unwrap_or(u32::MAX);
+                let length = u32::try_from(entry.wire.unwrap_or(*octets)).unwrap_or(u32::MAX);
                 self.here(entry);
                 self.push(at, What::Call(Side::A, Call::Write(length)));
                 self.send(at, Control::NONE, length, place < self.acked_to);
@@ -93,9 +93,11 @@ impl Teller {
                 }
                 self.send(at, Control::FIN, 0, place < self.acked_to);
             }
+            // It was noted when its segments came.
+            Happened::Read(_) if entry.wire == Some(0) => self.here(entry),
             Happened::Read(octets) => {
                 self.here(entry);
-                let length = u32::try_from(*octets).unwrap_or(u32::MAX);
+                let length = u32::try_from(entry.wire.unwrap_or(*octets)).unwrap_or(u32::MAX);
                 self.arrive(entry, Control::NONE, length);
             }
             Happened::PeerFin => {
@@ -214,8 +216,12 @@ fn after_its_fin(states: [Known<State>; 2]) -> Option<State> {
 
 fn remark(what: &Happened) -> Option<String> {
     Some(match what {
+        Happened::Secured => "the handshake of TLS is over".into(),
+        Happened::PeerCloseNotify => "that ended with its close_notify".into(),
+        Happened::CloseNotify => "that was close_notify".into(),
         Happened::Stuck => "nothing can be sent: it does not read".into(),
         Happened::Answering => "something came, and is left unread".into(),
+        Happened::Overdue(Awaited::Handshake) => "the handshake of TLS is not over".into(),
         Happened::Overdue(Awaited::End) => "it has not closed".into(),
         Happened::Overdue(Awaited::Answer | Awaited::Rest) => "its answer has not ended".into(),
         Happened::Overdue(Awaited::FirstOctet) => "it has not answered".into(),

@@ -1,6 +1,7 @@
 //! What happened on one connection of a probe, as data: the only thing that verdicts rest on.
 
 use super::http::Extent;
+use super::tls::Tls;
 use super::trial::{Awaited, Kind, Trial};
 use crate::state::State;
 
@@ -24,6 +25,10 @@ pub struct Observed {
     pub extent: Option<Extent>,
     /// Whether the answer says that the connection ends with it.
     pub announces_close: bool,
+    /// Whether TLS is spoken.
+    pub speaks_tls: bool,
+    /// What was agreed with the server, where TLS is spoken and its handshake came to its end.
+    pub tls: Option<Tls>,
     /// What happened.
     pub log: Vec<Entry>,
 }
@@ -42,6 +47,9 @@ pub struct Entry {
     pub there: Option<State>,
     /// Sequence numbers sent and not acknowledged.
     pub unacked: Option<u32>,
+    /// Under what was written or read, over TLS: how many octets the segments carried. TLS's own words, such as its
+    /// handshake, are 0 octets of the message.
+    pub wire: Option<u64>,
 }
 
 /// What happened.
@@ -51,6 +59,8 @@ pub struct Entry {
 pub enum Happened {
     /// The connection was made.
     Connected,
+    /// The handshake of TLS is over.
+    Secured,
     /// The kernel took so many octets.
     Wrote(u64),
     /// For a while the kernel took nothing: the other side does not read.
@@ -61,8 +71,12 @@ pub enum Happened {
     Read(u64),
     /// The answer is there to its end.
     Answered,
+    /// The peer's `close_notify`: it says nothing more (RFC 8446 §6.1).
+    PeerCloseNotify,
     /// The peer's FIN: reading gave 0.
     PeerFin,
+    /// This side's `close_notify`.
+    CloseNotify,
     /// This side's FIN.
     Shutdown,
     /// A reset: the call that was told of it failed.
@@ -104,6 +118,8 @@ impl Observed {
             server: None,
             extent: trial.speaks_http.then_some(Extent::Nothing),
             announces_close: false,
+            speaks_tls: trial.speaks_tls,
+            tls: None,
             log: Vec::new(),
         }
     }
@@ -116,6 +132,7 @@ impl Observed {
             here: Some(State::Closed),
             there: None,
             unacked: None,
+            wire: None,
         };
         Self { log: vec![failed], ..Self::new(trial) }
     }

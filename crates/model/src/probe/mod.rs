@@ -10,15 +10,20 @@ mod judge;
 mod ladder;
 mod log;
 mod talk;
+mod tls;
 mod trial;
+mod want;
 mod words;
 
+pub use crate::ladder::Moment;
 pub use fix::{Maker, fix};
 pub use judge::{Finding, Question, Verdict, judge, unseen};
 pub use ladder::ladder;
 pub use log::{Entry, Happened, Observed, Told};
-pub use talk::{Moment, Seen, Talk, Want};
+pub use talk::Talk;
+pub use tls::Tls;
 pub use trial::{Awaited, Bounds, Kind, Protocol, Reading, Request, Step, Trial, trials};
+pub use want::{Seen, Want};
 
 #[cfg(test)]
 mod tests;

@@ -5,9 +5,10 @@
 
 use super::http::{Answer, Extent};
 use super::log::{Entry, Happened, Observed, Told};
+use super::tls::Tls;
 use super::trial::{Awaited, Reading, Step, Trial};
-pub use crate::ladder::Moment;
-use crate::state::State;
+use super::want::{Seen, Want};
+use crate::ladder::Moment;
 
 /// A connection of a probe.
 #[derive(Clone, Debug)]
@@ -22,43 +23,13 @@ pub struct Talk {
     /// Something came, read or not.
     answering: bool,
     end: Ended,
+    /// Over TLS: whether each side has said that it says no more.
+    notified: Notified,
     shut: bool,
     now: Moment,
     most_read: u64,
     answer: Option<Answer>,
     observed: Observed,
-}
-
-/// What the kernel says at a moment.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Seen {
-    /// The moment, since the connection was made.
-    pub at: Moment,
-    /// The state of this end.
-    pub here: Option<State>,
-    /// The state of the other, where this kernel is its kernel too.
-    pub there: Option<State>,
-    /// Sequence numbers sent and not acknowledged; a FIN counts as one.
-    pub unacked: Option<u32>,
-}
-
-/// What is to be done next.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Want<'a> {
-    /// Send some of this; read too, if that is wanted. If neither goes until this moment: [`Talk::handle_time`].
-    Write(&'a [u8], Reading, Moment),
-    /// Wait until there is something to read and leave it there: [`Talk::handle_readable`].
-    Look(Moment),
-    /// Wait and read nothing; only an error ends it.
-    Hold(Moment),
-    /// Read.
-    Read(Moment),
-    /// Wait until nothing is unacknowledged: [`Talk::handle_acknowledged`].
-    Acknowledged(Moment),
-    /// Send the FIN: [`Talk::handle_shutdown`].
-    Shutdown,
-    /// It is over.
-    Over,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -69,6 +40,12 @@ enum Ended {
     /// It is broken; what the kernel still holds is read.
     Draining,
     Over,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Notified {
+    here: bool,
+    there: bool,
 }
 
 impl Talk {
@@ -82,6 +59,7 @@ impl Talk {
             stuck: false,
             answering: false,
             end: Ended::No,
+            notified: Notified { here: !trial.speaks_tls, there: false },
             shut: false,
             now: seen.at,
             most_read,
@@ -101,6 +79,10 @@ impl Talk {
         }
         match self.steps.get(self.step) {
             None => Want::Over,
+            // Whoever has closed already cannot read it any more: its kernel would answer by a reset.
+            Some(Step::Shutdown) if !self.notified.here && self.end == Ended::No => {
+                Want::Notify(Moment(self.since.0 + STUCK_MS))
+            }
             Some(Step::Shutdown) => Want::Shutdown,
             Some(Step::Write(octets, reading)) => {
                 let may_read = self.stuck || *reading == Reading::Meanwhile;
@@ -112,6 +94,7 @@ impl Talk {
             Some(Step::Await(what, ms)) => {
                 let until = Moment(self.since.0 + ms);
                 match what {
+                    Awaited::Handshake => Want::Secure(until),
                     Awaited::FirstOctet => Want::Look(until),
                     Awaited::Nothing => Want::Hold(until),
                     Awaited::Answer | Awaited::Rest | Awaited::End => Want::Read(until),
@@ -123,11 +106,20 @@ impl Talk {
 
     /// The kernel took so many octets.
     pub fn handle_written(&mut self, octets: usize, seen: Seen) {
-        self.written += octets;
-        self.observed.sent += octets as u64;
+        self.wrote(octets, None, seen);
+    }
+
+    /// The kernel took so many octets of TLS, and with them all that belongs to so many of the message.
+    pub fn handle_sealed(&mut self, octets: usize, wire: usize, seen: Seen) {
+        self.wrote(octets, Some(wire as u64), seen);
+    }
+
+    /// The handshake is over; this was agreed on.
+    pub fn handle_secured(&mut self, agreed: Tls, seen: Seen) {
+        self.observed.tls = Some(agreed);
+        self.push(Happened::Secured, seen);
         self.since = seen.at;
-        self.push(Happened::Wrote(octets as u64), seen);
-        self.settle();
+        self.next();
     }
 
     /// There is something to read.
@@ -139,10 +131,45 @@ impl Talk {
 
     /// This was read.
     pub fn handle_octets(&mut self, octets: &[u8], seen: Seen) {
+        self.read(octets, None, seen);
+    }
+
+    /// So many octets of TLS were read, and this came out of them: nothing, where they are words of its own, or not a
+    /// whole record yet.
+    pub fn handle_unsealed(&mut self, octets: &[u8], wire: usize, seen: Seen) {
+        if !octets.is_empty() {
+            self.read(octets, Some(wire as u64), seen);
+            return;
+        }
+        self.put(Happened::Read(0), Some(wire as u64), seen);
+        // A handshake has one bound, however it trickles.
+        if self.observed.tls.is_some() {
+            self.since = seen.at;
+        }
+    }
+
+    /// The peer's `close_notify` came.
+    pub fn handle_close_notify(&mut self, seen: Seen) {
+        if self.notified.there {
+            return;
+        }
+        self.notified.there = true;
+        if let Some(tls) = &mut self.observed.tls {
+            tls.close_notify = true;
+        }
+        self.push(Happened::PeerCloseNotify, seen);
+        // What only the close ends is whole by that alone (RFC 9112 §9.8).
+        if let Some(answer) = &mut self.answer {
+            answer.end();
+        }
+        self.settle();
+    }
+
+    fn read(&mut self, octets: &[u8], wire: Option<u64>, seen: Seen) {
         self.answering = true;
         self.observed.received += octets.len() as u64;
         self.since = seen.at;
-        self.push(Happened::Read(octets.len() as u64), seen);
+        self.put(Happened::Read(octets.len() as u64), wire, seen);
         if let Some(answer) = &mut self.answer {
             let was_over = answer.is_over();
             answer.take(octets);
@@ -167,8 +194,12 @@ impl Talk {
             Ended::No => {
                 self.push(Happened::PeerFin, seen);
                 self.end = Ended::ByFin;
-                if let Some(answer) = &mut self.answer {
+                // Over TLS anybody on the way can make a FIN, so it ends no message (RFC 9112 §9.8).
+                if let Some(answer) = self.answer.as_mut().filter(|_| !self.observed.speaks_tls) {
                     answer.end();
+                }
+                if self.is_opening() {
+                    self.handle_failure("it closed during the TLS handshake".into(), seen);
                 }
                 self.settle();
             }
@@ -182,6 +213,10 @@ impl Talk {
         if is_new {
             self.push(Happened::Reset(told), seen);
         }
+        if self.is_opening() {
+            self.handle_failure("it reset the connection during the TLS handshake".into(), seen);
+            return;
+        }
         // A reader is told last: what was in the queue comes before the error (`tcp_recvmsg_locked`).
         let is_read_out = told == Told::Reader || self.end != Ended::No;
         self.end = if is_read_out { Ended::Over } else { Ended::Draining };
@@ -192,6 +227,13 @@ impl Talk {
     pub fn handle_failure(&mut self, cause: String, seen: Seen) {
         self.push(Happened::Failed(cause), seen);
         self.end = Ended::Over;
+    }
+
+    /// `close_notify` was given to the kernel, in so many octets.
+    pub fn handle_notified(&mut self, wire: usize, seen: Seen) {
+        self.notified.here = true;
+        self.put(Happened::Wrote(0), Some(wire as u64), seen);
+        self.push(Happened::CloseNotify, seen);
     }
 
     /// The FIN was sent.
@@ -223,12 +265,19 @@ impl Talk {
                 self.push(Happened::Stuck, seen);
             }
             Some(Step::Await(Awaited::Nothing, _) | Step::Write(..)) => self.next(),
+            Some(Step::Await(Awaited::Handshake, ms)) => {
+                let waited = super::words::seconds(*ms);
+                let cause = format!("its TLS handshake was not over after {waited}");
+                self.handle_failure(cause, seen);
+            }
             Some(Step::Await(what, _)) => {
                 let what = *what;
                 self.push(Happened::Overdue(what), seen);
                 self.next();
             }
-            Some(Step::Shutdown) | None => {}
+            // It cannot be sent, so the FIN goes without it.
+            Some(Step::Shutdown) => self.notified.here = true,
+            None => {}
         }
     }
 
@@ -248,6 +297,25 @@ impl Talk {
         self.observed
     }
 
+    fn wrote(&mut self, octets: usize, wire: Option<u64>, seen: Seen) {
+        // The end of a record may leave with the next step, which it is no part of.
+        let left = match self.steps.get(self.step) {
+            Some(Step::Write(all, _)) => all.len() - self.written,
+            Some(Step::Await(..) | Step::Shutdown) | None => 0,
+        };
+        let octets = octets.min(left);
+        self.written += octets;
+        self.observed.sent += octets as u64;
+        self.since = if self.is_opening() { self.since } else { seen.at };
+        self.put(Happened::Wrote(octets as u64), wire, seen);
+        self.settle();
+    }
+
+    /// Whether the handshake of TLS is under way.
+    fn is_opening(&self) -> bool {
+        matches!(self.steps.get(self.step), Some(Step::Await(Awaited::Handshake, _)))
+    }
+
     fn patience(&self) -> u64 {
         let waits = self.steps.iter().filter_map(|step| match step {
             Step::Await(_, ms) => Some(*ms),
@@ -260,18 +328,25 @@ impl Talk {
     fn settle(&mut self) {
         while self.end != Ended::Over && self.end != Ended::Draining {
             let has_ended = self.end == Ended::ByFin;
+            let says_no_more = has_ended || self.notified.there;
             let is_done = match self.steps.get(self.step) {
                 Some(Step::Write(octets, _)) => self.written == octets.len(),
                 Some(Step::Await(Awaited::Answer, _)) => {
-                    has_ended || self.answer.as_ref().is_none_or(Answer::is_over)
+                    says_no_more || self.answer.as_ref().is_none_or(Answer::is_over)
                 }
                 Some(Step::Await(Awaited::Rest, _)) => {
-                    has_ended || !self.answering || self.answer.as_ref().is_none_or(Answer::is_over)
+                    says_no_more
+                        || !self.answering
+                        || self.answer.as_ref().is_none_or(Answer::is_over)
                 }
-                Some(Step::Await(Awaited::FirstOctet, _)) => has_ended || self.answering,
+                Some(Step::Await(Awaited::FirstOctet, _)) => says_no_more || self.answering,
                 Some(Step::Await(Awaited::End, _)) => has_ended,
                 Some(
-                    Step::Await(Awaited::Nothing | Awaited::Acknowledgement, _) | Step::Shutdown,
+                    Step::Await(
+                        Awaited::Nothing | Awaited::Acknowledgement | Awaited::Handshake,
+                        _,
+                    )
+                    | Step::Shutdown,
                 )
                 | None => false,
             };
@@ -293,14 +368,19 @@ impl Talk {
         self.since = self.now;
     }
 
-    /// Alike entries that follow each other are one.
     fn push(&mut self, what: Happened, seen: Seen) {
+        self.put(what, None, seen);
+    }
+
+    /// Alike entries that follow each other are one.
+    fn put(&mut self, what: Happened, wire: Option<u64>, seen: Seen) {
         self.now = seen.at;
         if let Some(last) = self.observed.log.last_mut().filter(|last| last.here == seen.here) {
             match (&mut last.what, &what) {
                 (Happened::Wrote(before), Happened::Wrote(more))
                 | (Happened::Read(before), Happened::Read(more)) => {
                     *before += more;
+                    last.wire = last.wire.zip(wire).map(|(before, more)| before + more);
                     (last.at_ms, last.unacked) = (seen.at.0, seen.unacked);
                     return;
                 }
@@ -308,7 +388,7 @@ impl Talk {
             }
         }
         let Seen { at, here, there, unacked } = seen;
-        self.observed.log.push(Entry { at_ms: at.0, what, here, there, unacked });
+        self.observed.log.push(Entry { at_ms: at.0, what, here, there, unacked, wire });
     }
 }
 

@@ -2,10 +2,11 @@
 
 use super::http::Extent;
 use super::log::{Happened, Told};
-use super::talk::{Moment, Seen, Talk, Want};
+use super::talk::Talk;
 use super::trial::{Bounds, Kind, Protocol, Reading, Request, Trial, trials};
-use super::{Finding, Maker, Observed, Question, Verdict, fix, judge, ladder};
-use crate::ladder::What;
+use super::want::{Seen, Want};
+use super::{Finding, Maker, Observed, Question, Tls, Verdict, fix, judge, ladder};
+use crate::ladder::{Moment, What};
 use crate::state::State;
 use proptest::prelude::*;
 
@@ -193,6 +194,7 @@ fn every_fault_has_a_remedy_whoever_made_the_server() {
             Question::FinOrReset,
             Question::HalfClose,
             Question::LetsGo,
+            Question::CloseNotify,
         ] {
             assert!(!fix(Maker::of(server), question).is_empty(), "{server:?} {question:?}");
         }
@@ -209,6 +211,121 @@ fn a_connection_that_was_not_made_decides_nothing() {
     for finding in judge(&all) {
         assert_eq!(finding.verdict, Verdict::Undecided, "{finding:?}");
     }
+}
+
+fn agreed() -> Tls {
+    let (version, cipher) = ("TLS 1.3".into(), "TLS13_AES_128_GCM_SHA256".into());
+    Tls { version, cipher, alpn: None, verified: false, close_notify: false }
+}
+
+/// A handshake that is over, and everything sent up to the first wait.
+fn secured(kind: Kind) -> Talk {
+    let trial = trial(kind).within_tls(3000);
+    let mut talk = Talk::new(&trial, Bounds::DEFAULT.most_read, seen(0, State::Established));
+    assert_eq!(talk.want(), Want::Secure(Moment(3000)));
+    talk.handle_sealed(0, 500, seen(1, State::Established));
+    talk.handle_unsealed(&[], 900, seen(1, State::Established));
+    assert_eq!(talk.want(), Want::Secure(Moment(3000)));
+    talk.handle_secured(agreed(), seen(2, State::Established));
+    while let Want::Write(octets, ..) = talk.want() {
+        let length = octets.len();
+        talk.handle_sealed(length, length + 22, seen(2, State::Established));
+    }
+    talk
+}
+
+const TO_THE_CLOSE: &[u8] = b"HTTP/1.0 200 OK\r\n\r\nfour";
+
+#[test]
+fn within_tls_an_answer_up_to_the_close_ends_by_close_notify_and_not_by_a_fin() {
+    let mut bare = secured(Kind::Close);
+    bare.handle_unsealed(TO_THE_CLOSE, 50, seen(3, State::Established));
+    let mut told = bare.clone();
+    bare.handle_end(seen(4, State::CloseWait));
+    let finding = verdict(bare.clone(), Question::CloseNotify);
+    assert_eq!((finding.verdict, finding.shown_by), (Verdict::Fault, Some(0)), "{finding:?}");
+    assert_eq!(bare.into_observed().extent, Some(Extent::Part { body: 4, of: None }));
+    told.handle_close_notify(seen(4, State::Established));
+    told.handle_end(seen(4, State::CloseWait));
+    assert_eq!(verdict(told.clone(), Question::CloseNotify).verdict, Verdict::Good);
+    assert_eq!(told.into_observed().extent, Some(Extent::ToTheClose { body: 4 }));
+}
+
+#[test]
+fn within_tls_an_answer_that_says_its_length_is_whole_without_close_notify() {
+    let mut talk = secured(Kind::Close);
+    talk.handle_unsealed(ANSWER, 60, seen(3, State::Established));
+    talk.handle_end(seen(4, State::CloseWait));
+    assert_eq!(verdict(talk, Question::CloseNotify).verdict, Verdict::Noted);
+}
+
+#[test]
+fn who_says_close_notify_and_leaves_the_fin_to_the_client_is_noted() {
+    let mut talk = secured(Kind::Close);
+    talk.handle_unsealed(ANSWER, 60, seen(3, State::Established));
+    talk.handle_close_notify(seen(3, State::Established));
+    talk.handle_time(seen(3003, State::Established));
+    let finding = verdict(talk, Question::ClosesFirst);
+    assert_eq!(finding.verdict, Verdict::Noted, "{finding:?}");
+    assert!(finding.says.contains("close_notify, and no FIN after 3.0 s"), "{}", finding.says);
+}
+
+#[test]
+fn tickets_are_no_answer_and_close_notify_goes_before_the_fin() {
+    let mut talk = secured(Kind::Stray);
+    talk.handle_unsealed(&[], 200, seen(3, State::Established));
+    assert!(matches!(talk.want(), Want::Look(_)), "{:?}", talk.want());
+    let mut talk = secured(Kind::HalfClose);
+    assert!(matches!(talk.want(), Want::Notify(_)), "{:?}", talk.want());
+    talk.handle_notified(24, seen(3, State::Established));
+    assert_eq!(talk.want(), Want::Shutdown);
+    talk.handle_shutdown(seen(3, State::FinWait1));
+    talk.handle_end(seen(4, State::TimeWait));
+    assert_eq!(verdict(talk, Question::FinOrReset).verdict, Verdict::Good);
+}
+
+#[test]
+fn a_server_that_has_closed_is_not_sent_what_it_could_only_answer_by_a_reset() {
+    let mut talk = secured(Kind::Close);
+    talk.handle_unsealed(ANSWER, 60, seen(3, State::Established));
+    talk.handle_end(seen(4, State::CloseWait));
+    talk.handle_acknowledged(seen(4, State::CloseWait));
+    assert_eq!(talk.want(), Want::Shutdown);
+}
+
+#[test]
+fn a_handshake_ends_in_its_time_and_its_failure_is_said() {
+    let begin = || {
+        let trial = trial(Kind::Close).within_tls(3000);
+        Talk::new(&trial, 100, seen(0, State::Established))
+    };
+    let mut late = begin();
+    late.handle_time(seen(3000, State::Established));
+    let mut closed = begin();
+    closed.handle_end(seen(1, State::CloseWait));
+    let mut reset = begin();
+    reset.handle_reset(Told::Reader, seen(1, State::Closed));
+    for (talk, says) in [(late, "not over after 3.0 s"), (closed, "closed"), (reset, "reset")] {
+        assert_eq!(talk.want(), Want::Over);
+        let one = talk.into_observed();
+        assert!(one.handshake_failure().is_some_and(|cause| cause.contains(says)), "{one:?}");
+        for finding in judge(&[one]) {
+            assert!(finding.verdict >= Verdict::Noted, "{finding:?}");
+        }
+    }
+}
+
+#[test]
+fn a_ladder_counts_the_octets_of_segments_and_not_those_of_the_message() {
+    let mut talk = secured(Kind::Close);
+    talk.handle_unsealed(ANSWER, 60, seen(3, State::Established));
+    let observed = talk.into_observed();
+    let sent = u32::try_from(observed.sent).expect("few octets");
+    let drawn = ladder(&observed);
+    let last = drawn.events.last().expect("events");
+    let What::Arrived(flight) = &last.what else { panic!("{last:?}") };
+    assert_eq!((flight.segment.seq.0, flight.segment.length), (901, 60));
+    assert_eq!(flight.segment.ack.map(|ack| ack.0), Some(501 + sent + 22));
 }
 
 /// Something that a driver may report.
@@ -236,16 +353,30 @@ proptest! {
     #[test]
     fn every_connection_ends_whatever_the_server_does(
         which in 0..6_usize,
+        is_secured in any::<bool>(),
         story in proptest::collection::vec(news(), 0..30),
     ) {
-        let trial = &trials(&http(), &Bounds { upload: 100, ..Bounds::DEFAULT })[which];
-        let mut talk = Talk::new(trial, 500, seen(0, State::Established));
+        let trial = trials(&http(), &Bounds { upload: 100, ..Bounds::DEFAULT }).remove(which);
+        let trial = if is_secured { trial.within_tls(3000) } else { trial };
+        let mut talk = Talk::new(&trial, 500, seen(0, State::Established));
         let mut news = story.into_iter();
         for turn in 1..200_u64 {
             let now = seen(turn, State::Established);
             match talk.want() {
                 Want::Over => break,
                 Want::Shutdown => talk.handle_shutdown(now),
+                Want::Secure(_) => match news.next() {
+                    Some(News::Octets(octets)) => talk.handle_unsealed(&[], octets.len(), now),
+                    Some(News::End) => talk.handle_end(now),
+                    Some(News::Reset(told)) => talk.handle_reset(told, now),
+                    Some(News::Time) => talk.handle_time(now),
+                    None => talk.handle_secured(agreed(), now),
+                },
+                Want::Notify(_) => match news.next() {
+                    Some(News::Time) => talk.handle_time(now),
+                    Some(News::Reset(told)) => talk.handle_reset(told, now),
+                    _ => talk.handle_notified(24, now),
+                },
                 Want::Acknowledged(_) => talk.handle_acknowledged(now),
                 Want::Write(octets, reading, _) => match (news.next(), reading) {
                     (Some(News::Reset(told)), _) => talk.handle_reset(told, now),

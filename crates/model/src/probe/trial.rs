@@ -66,6 +66,8 @@ pub struct Trial {
     pub steps: Vec<Step>,
     /// Whether an HTTP answer is read.
     pub speaks_http: bool,
+    /// Whether all of it goes through TLS.
+    pub speaks_tls: bool,
 }
 
 /// One step.
@@ -93,6 +95,8 @@ pub enum Reading {
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Awaited {
+    /// The end of the handshake of TLS.
+    Handshake,
     /// Something to read; it is not read.
     FirstOctet,
     /// Nothing: a pause in which nothing is read.
@@ -120,6 +124,23 @@ impl Trial {
             Step::Shutdown | Step::Await(..) => 0,
         };
         self.steps.iter().map(one).sum()
+    }
+
+    /// The same within TLS, whose handshake comes first and has a bound of its own.
+    ///
+    /// ```
+    /// use lastack_model::probe::{trials, Awaited, Bounds, Protocol, Step};
+    ///
+    /// let silent = trials(&Protocol::Plain(None), &Bounds::DEFAULT).remove(0);
+    /// let secured = silent.clone().within_tls(5000);
+    /// assert_eq!(secured.steps[0], Step::Await(Awaited::Handshake, 5000));
+    /// assert_eq!(secured.steps[1..], silent.steps[..]);
+    /// ```
+    #[must_use]
+    pub fn within_tls(mut self, patience_ms: u64) -> Self {
+        self.steps.insert(0, Step::Await(Awaited::Handshake, patience_ms));
+        self.speaks_tls = true;
+        self
     }
 }
 
@@ -169,6 +190,7 @@ pub fn trials(protocol: &Protocol, bounds: &Bounds) -> Vec<Trial> {
                 kind: Kind::Words,
                 steps: [vec![write(words.clone())], idle(patience)].concat(),
                 speaks_http: false,
+                speaks_tls: false,
             },
             Trial {
                 kind: Kind::HalfClose,
@@ -178,6 +200,7 @@ pub fn trials(protocol: &Protocol, bounds: &Bounds) -> Vec<Trial> {
                     Step::Await(Awaited::End, patience),
                 ],
                 speaks_http: false,
+                speaks_tls: false,
             },
             silent(patience, false),
         ],
@@ -188,7 +211,10 @@ fn http(request: &Request, bounds: &Bounds) -> Vec<Trial> {
     let patience = bounds.patience_ms;
     let closing = request.head(CLOSE);
     let answer = Step::Await(Awaited::Answer, patience);
-    let of = |kind, steps: Vec<Vec<Step>>| Trial { kind, steps: steps.concat(), speaks_http: true };
+    let of = |kind, steps: Vec<Vec<Step>>| {
+        let steps = steps.concat();
+        Trial { kind, steps, speaks_http: true, speaks_tls: false }
+    };
     vec![
         of(Kind::Close, vec![vec![write(closing.clone()), answer.clone()], idle(patience)]),
         upload(request, bounds),
@@ -238,11 +264,12 @@ fn upload(request: &Request, bounds: &Bounds) -> Trial {
         Step::Write(body(last), Reading::Meanwhile),
         Step::Await(Awaited::Answer, patience),
     ];
-    Trial { kind: Kind::Upload, steps: [steps, idle(patience)].concat(), speaks_http: true }
+    let steps = [steps, idle(patience)].concat();
+    Trial { kind: Kind::Upload, steps, speaks_http: true, speaks_tls: false }
 }
 
 fn silent(patience: u64, speaks_http: bool) -> Trial {
-    Trial { kind: Kind::Silent, steps: idle(patience), speaks_http }
+    Trial { kind: Kind::Silent, steps: idle(patience), speaks_http, speaks_tls: false }
 }
 
 /// The other side may close first; then this one does. A reset that answers what was sent last comes before its

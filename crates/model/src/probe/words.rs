@@ -5,7 +5,12 @@ use super::log::Observed;
 
 /// How much of a cut answer arrived.
 pub(super) fn cut(one: &Observed) -> String {
-    let end = if one.reset().is_some() { "a reset" } else { "a FIN" };
+    let end = match (one.reset(), &one.tls) {
+        (Some(_), _) => "a reset",
+        (None, Some(tls)) if tls.close_notify => "close_notify",
+        (None, Some(_)) => "a FIN without close_notify",
+        (None, None) => "a FIN",
+    };
     match one.extent {
         Some(Extent::Part { body, of: Some(of) }) => {
             format!("{body} of {of} octets arrived, then {end}")

@@ -80,6 +80,9 @@ pub(super) fn half_close(all: &[Observed]) -> Option<Finding> {
     let of = |verdict, says: &str| Finding::new(Question::HalfClose, verdict, HALF, Some(at), says);
     let before = of_kind(all, if one.extent.is_some() { Kind::Close } else { Kind::Words });
     let answers = before.is_some_and(|(_, other)| other.received > 0);
+    if let Some(noted) = half_closed_tls(one, answers, at) {
+        return Some(noted);
+    }
     let treats_as_gone = "it takes the FIN for the end of everything; `printf … | nc -N` and \
                           clients that shut down writing get nothing";
     Some(if one.received == 0 && !answers {
@@ -98,6 +101,25 @@ pub(super) fn half_close(all: &[Observed]) -> Option<Finding> {
             _ => of(Verdict::Good, "it still answers"),
         }
     })
+}
+
+/// What half-closing within TLS shows beside the good: `close_notify` once ended both directions.
+fn half_closed_tls(one: &Observed, answers: bool, at: usize) -> Option<Finding> {
+    one.tls.as_ref()?;
+    let is_known = one.received > 0 || answers;
+    let says = match fate(one) {
+        Fate::Cut if one.received > 0 => format!("its answer is cut: {}", words::cut(one)),
+        Fate::ArrivedThenReset => "its answer arrived this time, and then a reset".into(),
+        Fate::Cut if is_known => "it resets instead of answering".into(),
+        _ if one.received == 0 && is_known && one.peer_fin().is_some() => {
+            "it closes without an answer".into()
+        }
+        _ => return None,
+    };
+    let because = "until TLS 1.2 a close_notify of the client had to be answered by closing at \
+                   once; since TLS 1.3 it ends one direction only";
+    let noted = Finding::new(Question::HalfClose, Verdict::Noted, HALF_TLS, Some(at), says);
+    Some(noted.because(because))
 }
 
 /// An answer that is cut, or that comes with a reset.
@@ -123,10 +145,17 @@ fn cut_because(one: &Observed) -> &'static str {
     });
     let silent = one.place(|what| *what == Happened::FalseEnd).is_some();
     match told {
-        Some(Told::Writer | Told::Nobody) if silent => {
+        Some(_) if one.received == 0 => {
+            "it reset before a word of its answer was here: by intent, or by closing too early"
+        }
+        // The error of a socket is told once, to the call that comes first (`sock_error`).
+        Some(Told::Writer) if silent => {
             "only the sender is told: a reader sees a proper end and believes it has everything"
         }
         Some(_) => "it closed with input unread, so its kernel reset and threw the rest away",
+        None if one.speaks_tls && !one.is_notified() => {
+            "a FIN without close_notify ends no answer; it may also be somebody's on the way"
+        }
         None => "it ended the connection before its answer was out",
     }
 }
@@ -144,11 +173,15 @@ fn fate(one: &Observed) -> Fate {
         )),
         Some(Extent::Whole { .. }) if is_reset => Fate::ArrivedThenReset,
         Some(Extent::Nothing | Extent::Head | Extent::Part { .. }) | None if is_reset => Fate::Cut,
-        Some(Extent::Nothing) if one.peer_fin().is_some() => {
+        Some(Extent::Nothing) if one.peer_fin().is_some() || one.is_notified() => {
             Fate::Open("it closed without an answer".into())
         }
         Some(Extent::Nothing) => Fate::Open("it did not answer in time".into()),
-        Some(Extent::Head | Extent::Part { .. }) if one.peer_fin().is_some() => Fate::Cut,
+        Some(Extent::Head | Extent::Part { .. })
+            if one.peer_fin().is_some() || one.is_notified() =>
+        {
+            Fate::Cut
+        }
         Some(Extent::Head | Extent::Part { .. }) => {
             Fate::Open("the answer stopped half way, and the connection stayed".into())
         }
@@ -167,7 +200,7 @@ fn sent_before_answer(one: &Observed) -> u64 {
     for entry in &one.log {
         match entry.what {
             Happened::Wrote(octets) => sent += octets,
-            Happened::Answering | Happened::Read(_) | Happened::PeerFin | Happened::Reset(_) => {
+            Happened::Answering | Happened::Read(1..) | Happened::PeerFin | Happened::Reset(_) => {
                 return sent;
             }
             _ => {}
@@ -178,3 +211,4 @@ fn sent_before_answer(one: &Observed) -> u64 {
 
 const UNREAD: &str = "RFC 9112 §9.6, RFC 2525 §2.17";
 const HALF: &str = "RFC 9293 §3.6";
+const HALF_TLS: &str = "RFC 5246 §7.2.1, RFC 8446 §6.1";

@@ -1,7 +1,7 @@
 //! Who ends the connection, by what, when, and whether everybody lets go of it.
 
 use super::super::http::Extent;
-use super::super::log::Observed;
+use super::super::log::{Happened, Observed};
 use super::super::trial::{Awaited, Kind};
 use super::super::words::{listed, seconds};
 use super::{Finding, Question, Verdict, of_kind};
@@ -29,6 +29,13 @@ pub(super) fn closes_first(all: &[Observed]) -> Option<Finding> {
     }
     let is_whole = matches!(one.extent, Some(Extent::Whole { .. }));
     Some(match one.overdue(Awaited::End, 0) {
+        Some(late) if one.is_notified() => {
+            let waited = seconds(waited_ms(one, late));
+            of(
+                Verdict::Noted,
+                format!("the client: the server said close_notify, and no FIN after {waited}"),
+            )
+        }
         None => of(Verdict::Undecided, "the connection was given up before that showed".into()),
         Some(late) if asked && is_whole => {
             let waited = seconds(waited_ms(one, late));
@@ -53,11 +60,17 @@ pub(super) fn fin_or_reset(all: &[Observed]) -> Option<Finding> {
     those().next()?;
     let of =
         |verdict, at, says: String| Finding::new(Question::FinOrReset, verdict, RESETS, at, says);
+    // A close_notify that nobody read is input left unread, which half-closing is judged by.
+    let leaves_unread = |one: &Observed| one.speaks_tls && one.kind == Kind::HalfClose;
     let resets: Vec<(usize, &Observed)> =
-        those().filter(|(_, one)| one.reset().is_some()).collect();
+        those().filter(|(_, one)| one.reset().is_some() && !leaves_unread(one)).collect();
     let loses = |one: &Observed| one.received > 0 || one.kind == Kind::Close;
     if let Some((at, one)) = resets.iter().find(|(_, one)| loses(one)) {
-        let says = format!("by a reset, though nothing was left unread ({})", one.kind.name());
+        let name = one.kind.name();
+        let says = match one.received {
+            0 => format!("by a reset instead of an answer ({name})"),
+            _ => format!("by a reset, though nothing was left unread ({name})"),
+        };
         let because = "a reset destroys what the client has not read yet, and it cannot tell a \
                        proper end from a crash";
         return Some(of(Verdict::Fault, Some(*at), says).because(because));
@@ -171,7 +184,10 @@ fn since_last_octet(one: &Observed, at: usize) -> String {
 
 /// How long before this place something had last happened that begins a wait.
 fn waited_ms(one: &Observed, at: usize) -> u64 {
-    let before = one.log[..at].last().map_or(0, |entry| entry.at_ms);
+    // What TLS says of its own ends no silence.
+    let counts = |what: &Happened| !matches!(what, Happened::Read(0) | Happened::PeerCloseNotify);
+    let before = one.log[..at].iter().rev().find(|entry| counts(&entry.what));
+    let before = before.map_or(0, |entry| entry.at_ms);
     one.at_ms(at).saturating_sub(before)
 }
 
