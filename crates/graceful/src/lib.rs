@@ -26,6 +26,23 @@ pub mod shutdown;
 pub mod testing;
 
 /// The code of the book.
-#[cfg(all(doctest, feature = "axum"))]
-#[doc = include_str!("../../../docs/from-tcplistener-bind.md")]
-mod book {}
+#[cfg(all(doctest, feature = "axum", feature = "tokio-rustls"))]
+mod book {
+    #[doc = include_str!("../../../README.md")]
+    mod readme {}
+
+    #[doc = include_str!("../../../docs/binding.md")]
+    mod binding {}
+
+    #[doc = include_str!("../../../docs/closing.md")]
+    mod closing {}
+
+    #[doc = include_str!("../../../docs/closing-a-listener.md")]
+    mod closing_a_listener {}
+
+    #[doc = include_str!("../../../docs/from-tcplistener-bind.md")]
+    mod from_tcplistener_bind {}
+
+    #[doc = include_str!("../../../docs/handing-over.md")]
+    mod handing_over {}
+}

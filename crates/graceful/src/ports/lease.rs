@@ -2,8 +2,7 @@
 
 use super::pool::Ports;
 use crate::close::{CloseOrderly as _, ClosePolicy, CloseReport, TimeWait};
-use lastack_model::ids::Port;
-use lastack_model::ports::Afterwards;
+use lastack_model::ports::{Afterwards, Local};
 use std::io;
 use std::net::{SocketAddr, TcpStream};
 
@@ -16,18 +15,22 @@ use std::net::{SocketAddr, TcpStream};
 pub struct Lease {
     ports: Ports,
     destination: SocketAddr,
-    port: Port,
+    local: Local,
     afterwards: Afterwards,
 }
 
 impl Lease {
-    pub(super) const fn new(ports: Ports, destination: SocketAddr, port: Port) -> Self {
-        Self { ports, destination, port, afterwards: Afterwards::StillClosing }
+    pub(super) const fn new(ports: Ports, destination: SocketAddr, local: Local) -> Self {
+        Self { ports, destination, local, afterwards: Afterwards::StillClosing }
     }
 
     /// The local port.
     pub const fn port(&self) -> u16 {
-        self.port.0
+        self.local.port.0
+    }
+
+    pub(super) const fn local(&self) -> Local {
+        self.local
     }
 
     /// Closes the connection by this policy and gives the port back as the report says: at once when the peer keeps
@@ -52,6 +55,12 @@ impl Lease {
         };
     }
 
+    /// The connection was reset, by either side or by the kernel: nothing of it is left here, and the port may be used
+    /// again at once.
+    pub fn was_reset(self) {
+        self.end_as(Afterwards::Nothing);
+    }
+
     /// There never was a connection, or it is known that nothing of it is left.
     pub(super) fn end_as(mut self, afterwards: Afterwards) {
         self.afterwards = afterwards;
@@ -60,6 +69,6 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.ports.give_back(self.destination, self.port, self.afterwards);
+        self.ports.give_back(self.destination, self.local, self.afterwards);
     }
 }

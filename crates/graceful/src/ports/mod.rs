@@ -27,16 +27,32 @@
 //! # }
 //! ```
 //!
+//! [`Ports::listen`] lends ports of the same pool to listen on, for peers that call back, as `rshd` does.
+//!
+//! [`PortsBuilder::share`] shares ports with other processes, and sees what others left on them.
+//!
 //! [`Outgoing`] connects once, without a pool.
 
+mod builder;
 mod error;
 mod lease;
+mod listening;
+mod others;
 mod outgoing;
 mod pool;
+mod queue;
+mod reason;
+mod sharing;
+mod steward;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 
+pub use builder::PortsBuilder;
 pub use error::{ConnectError, Obstacle};
+pub use lastack_model::ports::Standing;
 pub use lease::Lease;
+pub use listening::{ListenError, Listening};
 pub use outgoing::Outgoing;
 pub use pool::{Ports, PortsCounts};
+pub use reason::Reason;
+pub use sharing::{Shares, Stranger};

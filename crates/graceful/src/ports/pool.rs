@@ -1,15 +1,19 @@
-//! The live pool: `model::ports` with a clock, a lock, and a queue of those who wait.
+//! The live pool: `model::ports` with a clock, a lock, and queues of those who wait.
 
+use super::builder::PortsBuilder;
 use super::error::{ConnectError, Obstacle, Step};
 use super::lease::Lease;
+use super::listening::Shelf;
 use super::outgoing::{self, Outgoing, is_taken};
-use lastack_model::ids::Port;
-use lastack_model::ports::{Afterwards, Choice, Pool, Standing};
+use super::queue::{Place, Purpose, Queues, Turn};
+use super::sharing::Shares;
+use super::steward::Bell;
+use lastack_model::ids::{Inode, Port};
+use lastack_model::ports::{Afterwards, Choice, Local, Pool, Standing};
 use lastack_model::tcp::moment::Moment;
-use rustix::io::Errno;
-use std::collections::{HashMap, VecDeque};
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr, TcpStream};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 /// A pool of local ports for outgoing connections: it lends a port only toward a destination where nothing of the port's
@@ -21,22 +25,31 @@ use std::time::{Duration, Instant};
 pub struct Ports(Arc<Shared>);
 
 #[derive(Debug)]
-struct Shared {
+pub(super) struct Shared {
     state: Mutex<State>,
     came_free: Condvar,
     #[cfg(feature = "tokio")]
     came_free_async: ::tokio::sync::Notify,
     began: Instant,
-    address: Option<IpAddr>,
 }
 
 #[derive(Debug)]
-struct State {
-    pool: Pool,
-    /// Who waits for a port toward a destination, in the order in which they came.
-    queues: HashMap<SocketAddr, VecDeque<u64>>,
-    last_ticket: u64,
-    counts: PortsCounts,
+pub(super) struct State {
+    pub(super) pool: Pool,
+    pub(super) queues: Queues,
+    pub(super) counts: PortsCounts,
+    pub(super) shelf: Shelf,
+    /// Of the thread that shares the ports, where there is one.
+    pub(super) bell: Option<Arc<Bell>>,
+    /// Somebody found no port since the steward looked.
+    pub(super) more_wanted: bool,
+    /// The kernel refused a port since the steward looked.
+    pub(super) look_wanted: bool,
+    /// Ports that could not be bound, and why was not seen yet or is not over.
+    pub(super) stuck: BTreeSet<Port>,
+    /// Sockets of others that hold ports.
+    pub(super) held_by: Vec<(Port, Inode)>,
+    pub(super) shares: Option<Shares>,
 }
 
 /// What a pool has done.
@@ -51,23 +64,6 @@ pub struct PortsCounts {
     pub waited: u64,
 }
 
-/// A place in the queue; given up when dropped.
-#[derive(Debug)]
-pub(super) struct Place<'a> {
-    ports: &'a Ports,
-    destination: SocketAddr,
-    ticket: u64,
-    has_waited: bool,
-}
-
-/// What came of asking for a port.
-#[derive(Debug)]
-pub(super) enum Turn {
-    Have(Lease),
-    /// None is free, or others came first: ask again when one comes free, or at this moment.
-    Wait(Option<Instant>),
-}
-
 impl Ports {
     /// The ports 512 to 1023, which only the privileged may bind and which `rshd` asks for. Needs `CAP_NET_BIND_SERVICE`.
     pub fn reserved() -> Self {
@@ -76,22 +72,31 @@ impl Ports {
 
     /// These ports, from whatever local address the kernel chooses.
     pub fn of(ports: impl IntoIterator<Item = u16>) -> Self {
-        Self::new(None, ports)
+        Self::builder().ports(ports).build()
     }
 
     /// These ports of this address. A second address doubles what a host can do: the four-tuple is another.
     pub fn of_address(address: IpAddr, ports: impl IntoIterator<Item = u16>) -> Self {
-        Self::new(Some(address), ports)
+        Self::builder().ports(ports).address(address).build()
     }
 
-    fn new(address: Option<IpAddr>, ports: impl IntoIterator<Item = u16>) -> Self {
-        // Port 0 is none: it would let the kernel choose.
-        let ports = ports.into_iter().filter(|port| *port != 0).map(Port);
+    /// Chooses ports and addresses.
+    pub fn builder() -> PortsBuilder {
+        PortsBuilder::default()
+    }
+
+    pub(super) fn new(pool: Pool) -> Self {
         let state = State {
-            pool: Pool::new(ports),
-            queues: HashMap::new(),
-            last_ticket: 0,
+            pool,
+            queues: Queues::default(),
             counts: PortsCounts::default(),
+            shelf: Shelf::default(),
+            bell: None,
+            more_wanted: false,
+            look_wanted: false,
+            stuck: BTreeSet::new(),
+            held_by: Vec::new(),
+            shares: None,
         };
         Self(Arc::new(Shared {
             state: Mutex::new(state),
@@ -99,7 +104,6 @@ impl Ports {
             #[cfg(feature = "tokio")]
             came_free_async: ::tokio::sync::Notify::new(),
             began: Instant::now(),
-            address,
         }))
     }
 
@@ -116,13 +120,12 @@ impl Ports {
         destination: SocketAddr,
         deadline: Instant,
     ) -> Result<(TcpStream, Lease), ConnectError> {
-        let outgoing = self.outgoing(destination);
         loop {
             let lease = self.wait_for_port(destination, deadline)?;
-            let made = outgoing.bound_to(lease.port()).and_then(|socket| {
-                let local = outgoing.local(lease.port());
+            let (outgoing, port) = (outgoing(destination, lease.local()), lease.port());
+            let made = outgoing.bound_to(port).and_then(|socket| {
                 outgoing::connect(&socket, destination, Some(deadline))
-                    .map_err(|errno| outgoing.failed(Step::Connect, local, errno))?;
+                    .map_err(|errno| outgoing.failed(Step::Connect, outgoing.local(port), errno))?;
                 Ok(TcpStream::from(socket))
             });
             match made {
@@ -147,14 +150,6 @@ impl Ports {
         self.state().counts
     }
 
-    pub(super) fn outgoing(&self, destination: SocketAddr) -> Outgoing {
-        let outgoing = Outgoing::to(destination);
-        match self.0.address {
-            Some(address) => outgoing.from_ip(address),
-            None => outgoing,
-        }
-    }
-
     pub(super) fn count(&self, change: impl FnOnce(&mut PortsCounts)) {
         change(&mut self.state().counts);
     }
@@ -162,7 +157,7 @@ impl Ports {
     /// Gives the port back after a failure: to be tried again soon when somebody else has it, which is nobody's business.
     pub(super) fn settle(&self, lease: Lease, error: ConnectError) -> Result<(), ConnectError> {
         if is_taken(&error) {
-            self.count(|counts| counts.refused += 1);
+            self.state().refused(lease.local().port, error.step);
             lease.end_as(Afterwards::Refused);
             return Ok(());
         }
@@ -175,23 +170,15 @@ impl Ports {
         Err(error)
     }
 
-    pub(super) fn give_back(&self, destination: SocketAddr, port: Port, afterwards: Afterwards) {
+    pub(super) fn give_back(&self, destination: SocketAddr, local: Local, afterwards: Afterwards) {
         let now = self.now();
         let mut state = self.state();
-        state.pool.give_back(destination, port, afterwards, now);
+        state.pool.give_back(destination, local, afterwards, now);
         if state.pool.destinations() > DESTINATIONS_KEPT {
             state.pool.forget_idle(now);
         }
         drop(state);
         self.announce();
-    }
-
-    pub(super) fn queue_up(&self, destination: SocketAddr) -> Place<'_> {
-        let mut state = self.state();
-        state.last_ticket += 1;
-        let ticket = state.last_ticket;
-        state.queues.entry(destination).or_default().push_back(ticket);
-        Place { ports: self, destination, ticket, has_waited: false }
     }
 
     #[cfg(feature = "tokio")]
@@ -204,97 +191,150 @@ impl Ports {
         destination: SocketAddr,
         deadline: Instant,
     ) -> Result<Lease, ConnectError> {
-        let mut place = self.queue_up(destination);
+        let mut place = Place::in_queue(self, Purpose::Connect(destination));
         let mut state = self.state();
         loop {
-            match place.ask_of(&mut state) {
+            match place.ask_of(&mut state, destination) {
                 Turn::Have(lease) => {
                     drop(state);
                     return Ok(lease);
                 }
+                Turn::Wait(next) if Instant::now() >= deadline => {
+                    drop(state);
+                    return Err(place.too_late(destination, next));
+                }
                 Turn::Wait(next) => {
-                    let now = Instant::now();
-                    if now >= deadline {
-                        drop(state);
-                        return Err(place.too_late(next));
-                    }
                     let until = next.map_or(deadline, |next| next.min(deadline));
-                    let pause = until.saturating_duration_since(now);
-                    let waited = self.0.came_free.wait_timeout(state, pause);
-                    state = waited.unwrap_or_else(PoisonError::into_inner).0;
+                    state = self.wait(state, until);
                 }
             }
         }
     }
 
-    fn announce(&self) {
+    /// Waits until something comes free, or until then.
+    pub(super) fn wait<'a>(
+        &self,
+        state: MutexGuard<'a, State>,
+        until: Instant,
+    ) -> MutexGuard<'a, State> {
+        let pause = until.saturating_duration_since(Instant::now());
+        let waited = self.0.came_free.wait_timeout(state, pause);
+        waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    /// Whether somebody found no port since this was asked, or waits for one.
+    pub(super) fn wants_more(&self) -> bool {
+        let mut state = self.state();
+        std::mem::take(&mut state.more_wanted) || state.queues.is_waited_for()
+    }
+
+    pub(super) fn is_waited_for(&self) -> bool {
+        self.state().queues.is_waited_for()
+    }
+
+    /// The sharing came to this.
+    pub(super) fn tell(&self, shares: Shares) {
+        let shares = Some(shares);
+        let mut state = self.state();
+        if state.shares != shares {
+            state.shares = shares;
+            drop(state);
+            self.announce();
+        }
+    }
+
+    pub(super) fn downgrade(&self) -> Weak<Shared> {
+        Arc::downgrade(&self.0)
+    }
+
+    pub(super) fn upgrade(shared: &Weak<Shared>) -> Option<Self> {
+        shared.upgrade().map(Self)
+    }
+
+    pub(super) fn announce(&self) {
         self.0.came_free.notify_all();
         #[cfg(feature = "tokio")]
         self.0.came_free_async.notify_waiters();
     }
 
-    fn now(&self) -> Moment {
-        Moment(u64::try_from(self.0.began.elapsed().as_micros()).unwrap_or(u64::MAX))
+    pub(super) fn now(&self) -> Moment {
+        self.moment(Instant::now())
     }
 
-    fn instant(&self, moment: Moment) -> Instant {
+    pub(super) fn moment(&self, instant: Instant) -> Moment {
+        let since = instant.saturating_duration_since(self.0.began);
+        Moment(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
+    }
+
+    pub(super) fn instant(&self, moment: Moment) -> Instant {
         self.0.began + Duration::from_micros(moment.0)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Place<'_> {
-    /// Asks for a port.
-    #[cfg(feature = "tokio")]
-    pub(super) fn ask(&mut self) -> Turn {
-        let ports = self.ports;
-        self.ask_of(&mut ports.state())
-    }
-
-    fn ask_of(&mut self, state: &mut State) -> Turn {
-        let first = state.queues.get(&self.destination).and_then(VecDeque::front);
-        let choice = if first == Some(&self.ticket) {
-            state.pool.take(self.destination, self.ports.now())
-        } else {
-            Choice::DryUntil(None)
-        };
-        match choice {
-            Choice::Take(port) => {
-                Turn::Have(Lease::new(self.ports.clone(), self.destination, port))
+impl State {
+    /// A port toward this destination, at the price of a listener that nobody uses at present.
+    pub(super) fn take(&mut self, ports: &Ports, destination: SocketAddr) -> Choice {
+        loop {
+            let now = ports.now();
+            let choice = self.pool.take(destination, now);
+            if let Choice::DryUntil(_) = choice
+                && let Some(port) = self.shelf.close_one()
+            {
+                self.pool.end_listening(port, now);
+                continue;
             }
-            Choice::DryUntil(next) => {
-                state.counts.waited += u64::from(!self.has_waited);
-                self.has_waited = true;
-                Turn::Wait(next.map(|next| self.ports.instant(next)))
+            if let Choice::DryUntil(_) = choice
+                && !std::mem::replace(&mut self.more_wanted, true)
+            {
+                self.ring();
             }
+            return choice;
         }
     }
 
-    /// The deadline came first.
-    pub(super) fn too_late(&self, next: Option<Instant>) -> ConnectError {
-        let next = next.map(|next| next.saturating_duration_since(Instant::now()));
-        let size = self.ports.state().pool.size();
-        let outgoing = self.ports.outgoing(self.destination);
-        outgoing.failed(Step::Choose(size, next), None, Errno::ADDRNOTAVAIL)
+    /// The kernel refused a port.
+    pub(super) fn refused(&mut self, port: Port, step: Step) {
+        self.counts.refused += 1;
+        if step == Step::Bind {
+            self.stuck.insert(port);
+        }
+        self.look_wanted = true;
+        self.ring();
+    }
+
+    /// Closes the listeners that nobody uses.
+    pub(super) fn close_shelf(&mut self, now: Moment) {
+        while let Some(port) = self.shelf.close_one() {
+            self.pool.end_listening(port, now);
+        }
+    }
+
+    fn ring(&self) {
+        if let Some(bell) = &self.bell {
+            bell.ring();
+        }
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for Shared {
     fn drop(&mut self) {
-        let mut state = self.ports.state();
-        if let Some(queue) = state.queues.get_mut(&self.destination) {
-            queue.retain(|ticket| *ticket != self.ticket);
-            if queue.is_empty() {
-                state.queues.remove(&self.destination);
-            }
-        }
-        drop(state);
-        self.ports.announce();
+        // The steward finds nobody, and ends.
+        self.state.get_mut().unwrap_or_else(PoisonError::into_inner).ring();
     }
 }
 
-/// More are forgotten as soon as nothing is lent nor in quarantine toward them; each costs two octets a port.
+/// How a connection leaves from there.
+pub(super) fn outgoing(destination: SocketAddr, local: Local) -> Outgoing {
+    let outgoing = Outgoing::to(destination);
+    match local.address {
+        Some(address) => outgoing.from_ip(address),
+        None => outgoing,
+    }
+}
+
+/// More are forgotten as soon as nothing is lent nor in quarantine toward them; each costs a few octets a port.
 const DESTINATIONS_KEPT: usize = 1024;

@@ -2,6 +2,9 @@
 
 use super::orderly::Orderly;
 use super::tracked::Tracked;
+use crate::close::HalfClose;
+use crate::close::axum::LingeringListener;
+use ::tokio::net::TcpStream;
 use axum::extract::connect_info::Connected;
 use axum::serve::{IncomingStream, Listener};
 use std::future::pending;
@@ -47,6 +50,15 @@ impl Listener for Orderly {
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Peer(pub SocketAddr);
+
+impl<L> Connected<IncomingStream<'_, LingeringListener<L>>> for Peer
+where
+    L: Listener<Addr = SocketAddr, Io: HalfClose<Below = TcpStream>>,
+{
+    fn connect_info(stream: IncomingStream<'_, LingeringListener<L>>) -> Self {
+        Self(*stream.remote_addr())
+    }
+}
 
 impl Connected<IncomingStream<'_, Orderly>> for Peer {
     fn connect_info(stream: IncomingStream<'_, Orderly>) -> Self {

@@ -71,9 +71,38 @@
 //!
 //! # With hyper, without axum
 //!
-//! Take each connection from [`Orderly::accept`], wrap it in `hyper_util::rt::TokioIo`, and have it watched by
-//! `hyper_util::server::graceful::GracefulShutdown`. When [`Shutdown::told`] ends, call its `shutdown`; wait for
-//! [`Shutdown::report`] rather than for the future that `shutdown` returns, which has no bound.
+//! `hyper_util` watches the connections and tells them to finish:
+//!
+#![cfg_attr(feature = "hyper", doc = "```")]
+#![cfg_attr(not(feature = "hyper"), doc = "```ignore")]
+//! use hyper::service::service_fn;
+//! use hyper::{Request, Response, body::Incoming};
+//! use hyper_util::rt::{TokioExecutor, TokioIo};
+//! use hyper_util::server::{conn::auto, graceful::GracefulShutdown};
+//! use lastack_graceful::shutdown::{Orderly, Shutdown, ShutdownPlan};
+//! use std::convert::Infallible;
+//!
+//! async fn hello(_: Request<Incoming>) -> Result<Response<String>, Infallible> {
+//!     Ok(Response::new("hello".into()))
+//! }
+//!
+//! # async fn example(terminated: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()> {
+//! let shutdown = Shutdown::new(ShutdownPlan::new());
+//! let mut listener = Orderly::new(tokio::net::TcpListener::bind("[::]:80").await?, &shutdown)?;
+//! tokio::spawn(shutdown.after(terminated));
+//! let watching = GracefulShutdown::new();
+//! while let Some((stream, _)) = listener.accept().await? {
+//!     let builder = auto::Builder::new(TokioExecutor::new());
+//!     let serving = builder.serve_connection(TokioIo::new(stream), service_fn(hello));
+//!     tokio::spawn(watching.watch(serving.into_owned()));
+//! }
+//! shutdown.told().await;
+//! // The report comes in time even if a service never ends; this future need not.
+//! tokio::spawn(watching.shutdown());
+//! println!("{}", shutdown.report().await);
+//! # Ok(())
+//! # }
+//! ```
 //!
 //! # With TLS
 //!
