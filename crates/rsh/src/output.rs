@@ -1,0 +1,48 @@
+//! What a remote command writes, on its way to whoever shows it.
+
+use tokio::sync::mpsc;
+
+/// Where a task's output goes: a bounded queue that all tasks share. One that is full slows the remote command down, so
+/// that memory stays bounded however fast it writes.
+#[derive(Clone, Debug)]
+pub struct Output {
+    task: usize,
+    queue: mpsc::Sender<Piece>,
+}
+
+/// Some octets that a command wrote, as they came: no line, perhaps half a character.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Piece {
+    /// The task's number.
+    pub task: usize,
+    /// Where the command wrote them.
+    pub source: Source,
+    /// The octets; never none.
+    pub octets: Vec<u8>,
+}
+
+/// Where a command wrote.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Source {
+    /// Its standard output; with merged streams its standard error too.
+    Stdout,
+    /// Its standard error.
+    Stderr,
+}
+
+impl Output {
+    /// The output of the task with this number.
+    pub const fn new(task: usize, queue: mpsc::Sender<Piece>) -> Self {
+        Self { task, queue }
+    }
+
+    /// Hands on octets, and waits while the queue is full. Where nobody reads the queue any more they are thrown away.
+    pub async fn put(&self, source: Source, octets: &[u8]) {
+        if octets.is_empty() {
+            return;
+        }
+        let piece = Piece { task: self.task, source, octets: octets.to_vec() };
+        // Nobody reads: the task goes on all the same.
+        let _ = self.queue.send(piece).await;
+    }
+}
