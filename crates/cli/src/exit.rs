@@ -4,23 +4,33 @@
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Exit {
     /// Yes, free, done.
-    Yes = 0,
+    Yes,
     /// No, in use, not done.
-    No = 1,
+    No,
     /// Undecided, or partly: some of what was asked succeeds and some does not.
-    Partly = 3,
+    Partly,
     /// The question or the environment was at fault; nothing was changed.
-    Error = 2,
+    Error,
     /// The time was over first.
-    TimedOut = 124,
+    TimedOut,
     /// Somebody interrupted it.
-    Interrupted = 130,
+    Interrupted,
+    /// The status of a command elsewhere, passed on.
+    Remote(u8),
 }
 
 impl Exit {
     /// The number.
     pub const fn code(self) -> u8 {
-        self as u8
+        match self {
+            Self::Yes => 0,
+            Self::No => 1,
+            Self::Error => 2,
+            Self::Partly => 3,
+            Self::TimedOut => 124,
+            Self::Interrupted => 130,
+            Self::Remote(status) => status,
+        }
     }
 
     /// Of several answers the worst: an error beats undecided, which beats no.
@@ -29,7 +39,7 @@ impl Exit {
         let rank = |exit: Self| match exit {
             Self::Yes => 0,
             Self::No => 1,
-            Self::Partly => 2,
+            Self::Partly | Self::Remote(_) => 2,
             Self::TimedOut => 3,
             Self::Error => 4,
             Self::Interrupted => 5,

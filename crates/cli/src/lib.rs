@@ -12,6 +12,7 @@ pub mod error;
 pub mod exit;
 pub mod like;
 pub mod report;
+pub mod tls;
 pub mod typed;
 pub mod url;
 pub mod verdicts;
@@ -35,6 +36,7 @@ pub fn run(cli: Cli) -> Result<Exit, Error> {
         Some(Verb::Close(args)) => in_color(&args.output, || commands::close::run(&args)),
         Some(Verb::Wait(args)) => in_color(&args.output, || commands::wait::run(&args)),
         Some(Verb::Probe(args)) => in_color(&args.output, || commands::probe::run(&args)),
+        Some(Verb::Rsh(args)) => in_color(&args.show.output, || commands::rsh::run(&args)),
         Some(Verb::Tune(args)) => in_color(&args.output, || commands::tune::run(&args)),
         Some(Verb::Figure(args)) => commands::figure::run(&args),
         Some(Verb::Check(args)) => {

@@ -1,14 +1,41 @@
-//! URLs, as far as `probe` needs them: `http://host[:port][/path][?query]`.
+//! URLs, as far as `probe` needs them: `http://host[:port][/path][?query]`, and the same with `https`.
 
-/// A URL of plain HTTP.
+/// A URL of HTTP, plain or within TLS.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Url {
+    /// How HTTP is carried.
+    pub scheme: Scheme,
     /// Host and port as an address has them.
     pub address: String,
     /// The same as the field `Host` has it.
     pub host: String,
     /// The path with its query; at least `/`.
     pub path: String,
+}
+
+/// How HTTP is carried.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Scheme {
+    /// By TCP alone.
+    Http,
+    /// Within TLS.
+    Https,
+}
+
+impl Scheme {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+
+    const fn port(self) -> u16 {
+        match self {
+            Self::Http => 80,
+            Self::Https => 443,
+        }
+    }
 }
 
 /// Reads a URL; `None` where the text is none but perhaps an address.
@@ -21,32 +48,29 @@ fn read(scheme: &str, rest: &str) -> Result<Url, String> {
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, path) = rest.split_at(end);
     let (authority, path) = (authority, path.split('#').next().unwrap_or_default());
-    match scheme.to_ascii_lowercase().as_str() {
-        "http" => {}
-        "https" => {
-            let place = if has_port(authority) { String::new() } else { ":443".into() };
-            return Err(format!(
-                "https needs TLS, which it does not speak (`lastack probe {authority}{place}` \
-                 answers what needs no protocol; the port behind the TLS takes http)"
-            ));
-        }
-        other => return Err(format!("the scheme {other:?} is not http")),
-    }
+    let scheme = match scheme.to_ascii_lowercase().as_str() {
+        "http" => Scheme::Http,
+        "https" => Scheme::Https,
+        other => return Err(format!("the scheme {other:?} is neither http nor https")),
+    };
     if authority.contains('@') {
         return Err("a name and password are not sent (leave out what stands before @)".into());
     }
     if authority.is_empty() || authority.starts_with(':') {
-        return Err("the host is missing (write http://localhost/)".into());
+        return Err(format!("the host is missing (write {}://localhost/)", scheme.name()));
     }
     // Anything else could end the request line or the field, and begin another.
     let is_safe = |text: &str| text.bytes().all(|octet| octet.is_ascii_graphic());
     if !is_safe(authority) || !is_safe(path) {
         return Err("it holds a space, or a character that must be written as %XX".into());
     }
-    let address =
-        if has_port(authority) { authority.to_owned() } else { format!("{authority}:80") };
+    let address = if has_port(authority) {
+        authority.to_owned()
+    } else {
+        format!("{authority}:{}", scheme.port())
+    };
     let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
-    Ok(Url { address, host: authority.to_owned(), path })
+    Ok(Url { scheme, address, host: authority.to_owned(), path })
 }
 
 fn has_port(authority: &str) -> bool {
@@ -73,6 +97,8 @@ mod tests {
         assert_eq!(url("HTTP://[::1]:81/x?y#z"), of("[::1]:81", "[::1]:81", "/x?y"));
         assert_eq!(url("http://[::1]/"), of("[::1]:80", "[::1]", "/"));
         assert_eq!(url("http://a?b"), of("a:80", "a", "/?b"));
+        assert_eq!(url("https://a"), of("a:443", "a", "/"));
+        assert_eq!(url("https://[::1]:8443/x"), of("[::1]:8443", "[::1]:8443", "/x"));
     }
 
     #[test]
@@ -84,11 +110,11 @@ mod tests {
     #[test]
     fn what_cannot_be_probed_says_why() {
         let fault = |text: &str| parse(text).expect("a URL").expect_err("a fault");
-        assert!(fault("https://a.example/").contains("lastack probe a.example:443"));
-        assert!(fault("https://a.example:8443/").contains("lastack probe a.example:8443`"));
         assert!(fault("ftp://a/").contains("\"ftp\""));
         assert!(fault("http:///x").contains("host is missing"));
         assert!(fault("http://u:p@a/").contains("password"));
+        assert!(fault("https://u:p@a/").contains("password"));
+        assert!(fault("https://:443").contains("write https://localhost/"));
         assert!(fault("http://a/x y").contains("%XX"));
         assert!(fault("http://a/\r\nX: y").contains("%XX"));
     }

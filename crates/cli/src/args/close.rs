@@ -91,3 +91,26 @@ const fn abbreviation(state: State) -> &'static str {
         | State::Closed => state.name(),
     }
 }
+
+/// clap does not wrap a usage, and this one has no room in a line.
+pub(super) const USAGE: &str = "\
+lastack close [OPTIONS] <--peer <ADDR>|--local <ADDR>|--state <STATE>|
+                             --pid <PID>|--idle <TIME>>";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_usage_names_every_condition() {
+        let mut program = crate::command();
+        program.build();
+        let verb = program.find_subcommand("close").expect("the verb");
+        let filter = verb.get_groups().find(|group| group.is_required_set()).expect("conditions");
+        let conditions: Vec<&str> = filter.get_args().map(clap::Id::as_str).collect();
+        assert!(conditions.len() >= 5, "{conditions:?}");
+        for condition in conditions {
+            assert!(USAGE.contains(&format!("--{condition} <")), "{condition}");
+        }
+    }
+}

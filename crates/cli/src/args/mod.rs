@@ -8,6 +8,7 @@ pub mod duration;
 pub mod figure;
 mod free;
 pub mod probe;
+pub mod rsh;
 mod system;
 mod tune;
 mod wait;
@@ -17,6 +18,7 @@ pub use check::{Against, CellsArgs, CheckArgs, CheckVerb, ReplayArgs, StoriesArg
 pub use close::{CloseArgs, FilterArgs, YesArgs};
 pub use free::{ConsentArgs, FreeArgs, GuardArgs};
 pub use probe::ProbeArgs;
+pub use rsh::{ExitRule, RshArgs, Stderr, Via, WayArgs};
 pub use system::System;
 pub use tune::{Os, TuneArgs};
 pub use wait::{Until, WaitArgs};
@@ -31,7 +33,8 @@ use clap::{Args, ColorChoice, Parser, Subcommand};
 /// Without a verb and an address: an overview of this host, its listeners, the connections that are ending, and the
 /// problems found. With an address alone: `lastack why`.
 #[derive(Debug, Parser)]
-#[command(name = "lastack", version, args_conflicts_with_subcommands = true, after_help = exit::TABLE)]
+#[command(name = "lastack", version, args_conflicts_with_subcommands = true)]
+#[command(max_term_width = COLUMNS, after_help = exit::TABLE)]
 pub struct Cli {
     /// The verb.
     #[command(subcommand)]
@@ -51,7 +54,7 @@ pub enum Verb {
     #[command(after_help = exit::TABLE)]
     Free(FreeArgs),
     /// End single connections: by state, end, holder or idleness.
-    #[command(after_help = exit::TABLE)]
+    #[command(override_usage = close::USAGE, after_help = exit::TABLE)]
     Close(CloseArgs),
     /// Wait until an address can be bound, or somebody is there, then run a command.
     #[command(after_help = exit::TABLE)]
@@ -59,6 +62,9 @@ pub enum Verb {
     /// Test from outside how a server ends connections: what it cuts, resets, or holds on to.
     #[command(after_help = probe::EXIT_CODES)]
     Probe(ProbeArgs),
+    /// Run a command on many hosts at once, over ssh or rsh.
+    #[command(after_help = rsh::EXIT_CODES)]
+    Rsh(RshArgs),
     /// Show, explain and change the settings that touch how connections end.
     #[command(after_help = tune::EXIT_CODES)]
     Tune(TuneArgs),
@@ -119,3 +125,6 @@ pub struct OutputArgs {
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub color: ColorChoice,
 }
+
+/// Help is no wider than everything else that is printed; clap's own bound, also where no terminal reads, is 100.
+const COLUMNS: usize = 80;

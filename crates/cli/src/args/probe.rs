@@ -7,12 +7,15 @@ use std::time::Duration;
 /// The arguments of `probe`.
 #[derive(Args, Clone, Debug)]
 pub struct ProbeArgs {
-    /// Server to test: http://example.org/path, or an address (example.org:25, [::1]:6379, 8080) for what needs no
-    /// protocol.
+    /// Server to test: http://example.org/path, https://example.org/, or an address (example.org:25, [::1]:6379, 8080) for what needs no
+    /// protocol. A certificate is not verified.
     #[expect(rustdoc::bare_urls, reason = "this is the help")]
     #[expect(rustdoc::broken_intra_doc_links, reason = "[::1] is an address")]
     #[arg(value_name = "ADDR|URL")]
     pub target: String,
+    /// With an address: speak TLS first, from the first octet on, as https does.
+    #[arg(long)]
+    pub tls: bool,
     /// With an address: say this first; \r, \n, \t, \\ and \xNN stand for octets; @FILE sends a file.
     #[arg(long, value_name = "TEXT|@FILE")]
     pub send: Option<String>,

@@ -7,6 +7,7 @@ pub mod figure;
 pub mod free;
 pub mod overview;
 pub mod probe;
+pub mod rsh;
 pub mod tune;
 pub mod wait;
 pub mod why;

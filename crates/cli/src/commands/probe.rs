@@ -8,7 +8,8 @@ use crate::args::ProbeArgs;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::report::probe::{self as report, Probed};
-use crate::url;
+use crate::tls::{Dialer, Within};
+use crate::url::{self, Scheme};
 use lastack_model::facts::Transport;
 use lastack_model::probe::{
     Bounds, Observed, Protocol, Request, Trial, Verdict, judge, trials, unseen,
@@ -20,21 +21,34 @@ use std::time::{Duration, Instant};
 
 /// Tests it.
 pub fn run(args: &ProbeArgs) -> Result<Exit, Error> {
-    let (protocol, addresses) = target(args)?;
+    let Target { protocol, addresses, dialer } = target(args)?;
     let patience_ms = u64::try_from(args.patience.as_millis()).unwrap_or(u64::MAX);
     if patience_ms == 0 {
         return Err(Error::new("--patience 0 waits for nothing (write 3s or 500ms)"));
     }
     let bounds = Bounds { patience_ms, ..Bounds::DEFAULT };
-    let trials = trials(&protocol, &bounds);
+    let trials = trials(&protocol, &bounds).into_iter();
+    let trials: Vec<Trial> = match dialer {
+        Some(_) => trials.map(|trial| trial.within_tls(patience_ms)).collect(),
+        None => trials.collect(),
+    };
     report::beforehand(args, &addresses, &trials, &bounds)?;
     if args.dry_run {
         return Ok(Exit::Yes);
     }
     let began = Instant::now();
     let until = began + args.timeout;
-    let (address, first) = first_to_answer(&addresses, args.patience, until)?;
-    let (all, is_complete) = carry_through(&trials, address, first, args.patience, until)?;
+    let (address, all, is_complete) = match first_to_answer(&addresses, args.patience, until)? {
+        First::Answers(address, first) => {
+            let server = Server { address, dialer, patience: args.patience };
+            let (all, is_complete) = server.carry_through(&trials, first, until)?;
+            (address, all, is_complete)
+        }
+        First::OutOfTime(address, cause) => {
+            let unreached = |trial| Observed::unreached(trial, cause.clone());
+            (address, trials.iter().take(1).map(unreached).collect(), false)
+        }
+    };
     let findings = judge(&all);
     let exit = exit(is_complete, findings.iter().map(|finding| finding.verdict));
     let unseen = unseen(&all);
@@ -56,35 +70,82 @@ fn exit(is_complete: bool, verdicts: impl Iterator<Item = Verdict>) -> Exit {
     }
 }
 
-/// The rest of the connections follow the first; whether all of them were made.
-fn carry_through(
-    trials: &[Trial],
+/// The one address that is spoken with, and how.
+struct Server {
     address: SocketAddr,
-    first: Dialogue,
+    dialer: Option<Dialer>,
     patience: Duration,
-    until: Instant,
-) -> Result<(Vec<Observed>, bool), Error> {
-    let mut all = Vec::new();
-    let mut made = Some(first);
-    for trial in trials {
-        let dialogue = match made.take() {
-            Some(dialogue) => Ok(dialogue),
-            None if Instant::now() >= until => return Ok((all, false)),
-            None => Dialogue::begin(address, patience.min(until - Instant::now())),
-        };
-        let went = match dialogue {
-            Ok(dialogue) => dialogue.hold(trial, Bounds::DEFAULT.most_read, until),
-            Err(cause) => Ok(Went::Through(Observed::unreached(trial, cause.to_string()))),
-        };
-        match went.map_err(|cause| Error::new(format!("failed to talk to {address}: {cause}")))? {
-            Went::Through(one) => all.push(one),
-            Went::OutOfTime(one) => {
-                all.push(one);
-                return Ok((all, false));
+}
+
+impl Server {
+    /// The rest of the connections follow the first; whether all of them were made. Without a handshake on the first
+    /// there is nobody to be judged.
+    fn carry_through(
+        &self,
+        trials: &[Trial],
+        first: Dialogue,
+        until: Instant,
+    ) -> Result<(Vec<Observed>, bool), Error> {
+        let mut all: Vec<Observed> = Vec::new();
+        let mut made = Some(first);
+        for trial in trials {
+            let dialogue = match made.take() {
+                Some(dialogue) => Ok(dialogue),
+                None if Instant::now() >= until => return Ok((all, false)),
+                None => Dialogue::begin(self.address, self.patience.min(until - Instant::now())),
+            };
+            let went = match dialogue {
+                Ok(dialogue) => self.hold(dialogue, trial, until)?,
+                Err(cause) => {
+                    let unreached = Observed::unreached(trial, cause.to_string());
+                    let is_over = Instant::now() >= until;
+                    if is_over { Went::OutOfTime(unreached) } else { Went::Through(unreached) }
+                }
+            };
+            let (Went::Through(one) | Went::OutOfTime(one)) = &went;
+            if let Some(cause) = one.handshake_failure().filter(|_| all.is_empty()) {
+                return Err(self.without_tls(cause));
+            }
+            match went {
+                Went::Through(one) => all.push(one),
+                Went::OutOfTime(one) => {
+                    all.push(one);
+                    return Ok((all, false));
+                }
             }
         }
+        Ok((all, true))
     }
-    Ok((all, true))
+
+    fn hold(&self, dialogue: Dialogue, trial: &Trial, until: Instant) -> Result<Went, Error> {
+        let dialogue = match &self.dialer {
+            Some(dialer) => dialogue.through(dialer.begin().map_err(Error::new)?),
+            None => dialogue,
+        };
+        let went = dialogue.hold(trial, Bounds::DEFAULT.most_read, until);
+        went.map_err(|cause| Error::new(format!("failed to talk to {}: {cause}", self.address)))
+    }
+
+    fn without_tls(&self, cause: &str) -> Error {
+        let address = self.address;
+        let remedy = if cause.contains("in plain HTTP") {
+            format!("write http://{address}/")
+        } else if cause.contains("not over") {
+            "does that port speak TLS? --patience waits longer".into()
+        } else if cause.contains("alert") {
+            "it may ask for a name, which only a URL with one sends, or for a certificate".into()
+        } else {
+            format!("does that port speak TLS? `lastack probe {address}` asks without it")
+        };
+        Error::new(format!("failed to begin TLS with {address}: {cause} ({remedy})"))
+    }
+}
+
+/// Who of several addresses took a connection.
+enum First {
+    Answers(SocketAddr, Dialogue),
+    /// The time of all was over while this one was called; why it and those before it did not answer.
+    OutOfTime(SocketAddr, String),
 }
 
 /// Of several addresses of a name the first that takes a connection is meant.
@@ -92,46 +153,71 @@ fn first_to_answer(
     addresses: &[SocketAddr],
     patience: Duration,
     until: Instant,
-) -> Result<(SocketAddr, Dialogue), Error> {
+) -> Result<First, Error> {
     let mut causes = Vec::new();
     for address in addresses {
         let at_most = patience.min(until.saturating_duration_since(Instant::now()));
         match Dialogue::begin(*address, at_most) {
-            Ok(dialogue) => return Ok((*address, dialogue)),
-            Err(cause) => causes.push(format!("failed to connect to {address}: {}", why(&cause))),
+            Ok(dialogue) => return Ok(First::Answers(*address, dialogue)),
+            Err(cause) => {
+                causes.push(format!("failed to connect to {address}: {}", why(&cause, at_most)));
+            }
+        }
+        if Instant::now() >= until {
+            return Ok(First::OutOfTime(*address, causes.join("; ")));
         }
     }
     Err(Error::new(causes.join("; ")))
 }
 
-fn why(cause: &io::Error) -> String {
+fn why(cause: &io::Error, waited: Duration) -> String {
     match cause.kind() {
         io::ErrorKind::ConnectionRefused => {
             "connection refused (nobody listens there; on its host `lastack` shows who does)".into()
         }
-        io::ErrorKind::TimedOut => {
-            "nobody answered in time (is it filtered? --patience waits longer)".into()
-        }
+        io::ErrorKind::TimedOut => format!(
+            "nobody answered within {} ms (is it filtered? --patience and --timeout say how long \
+             is waited)",
+            waited.as_micros().div_ceil(1000)
+        ),
         _ => cause.to_string(),
     }
 }
 
 /// What is spoken, and with whom.
-fn target(args: &ProbeArgs) -> Result<(Protocol, Vec<SocketAddr>), Error> {
+struct Target {
+    protocol: Protocol,
+    addresses: Vec<SocketAddr>,
+    /// What begins TLS, where it is spoken.
+    dialer: Option<Dialer>,
+}
+
+fn target(args: &ProbeArgs) -> Result<Target, Error> {
     let Some(url) = url::parse(&args.target) else {
         if args.method != "GET" {
             return Err(Error::new("--method is for a URL (write http://HOST:PORT/)"));
         }
         let words = args.send.as_deref().map(words).transpose()?;
-        return Ok((Protocol::Plain(words), addresses(&args.target)?));
+        let addresses = addresses(&args.target)?;
+        let dialer = || Dialer::new(&args.target, Within::Anything).map_err(Error::new);
+        let dialer = args.tls.then(dialer).transpose()?;
+        return Ok(Target { protocol: Protocol::Plain(words), addresses, dialer });
     };
     let url = url.map_err(Error::new)?;
     if args.send.is_some() {
         return Err(Error::new("--send is for an address, not a URL, which is asked in HTTP"));
     }
+    if args.tls {
+        return Err(Error::new("--tls is for an address (a URL says it by https://)"));
+    }
+    let dialer = match url.scheme {
+        Scheme::Http => None,
+        Scheme::Https => Some(Dialer::new(&url.address, Within::Http).map_err(Error::new)?),
+    };
     let (host, path, agent) = (url.host, url.path, AGENT.into());
     let request = Request { method: method(&args.method)?, host, path, agent };
-    Ok((Protocol::Http(request), addresses(&url.address)?))
+    let addresses = addresses(&url.address)?;
+    Ok(Target { protocol: Protocol::Http(request), addresses, dialer })
 }
 
 /// A bare port means one of this host's.

@@ -15,5 +15,6 @@ pub mod phrase;
 pub mod plan;
 pub mod probe;
 mod remedies;
+pub mod rsh;
 pub mod tune;
 pub mod wait;

@@ -8,8 +8,8 @@ use crate::error::Error;
 use crate::exit::Exit;
 use lastack_model::draw::canvas::Strokes;
 use lastack_model::facts::Unseen;
-use lastack_model::probe::{Bounds, Finding, Maker, Observed, Trial, Verdict, fix, ladder};
-use serde_json::json;
+use lastack_model::probe::{Bounds, Finding, Maker, Observed, Tls, Trial, Verdict, fix, ladder};
+use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -42,14 +42,16 @@ pub fn beforehand(
     bounds: &Bounds,
 ) -> Result<(), Error> {
     let count = trials.len();
+    let within_tls = trials.iter().any(|trial| trial.speaks_tls);
     let sent: u64 = trials.iter().map(Trial::sends).sum();
     let read = bounds.most_read * count as u64;
     let many = if count == 1 { "connection" } else { "connections, one after another" };
     let seconds = args.timeout.as_secs_f64();
     let cost = format!(
-        "{count} {many}, at most {} sent and {} read, at most {seconds} s",
+        "{count} {many}, at most {} sent and {} read{}, at most {seconds} s",
         size(sent),
         size(read),
+        if within_tls { " within TLS" } else { "" },
     );
     if !args.dry_run {
         let at: Vec<String> = addresses.iter().map(ToString::to_string).collect();
@@ -72,6 +74,7 @@ pub fn beforehand(
             "most_read": read,
             "patience_ms": bounds.patience_ms,
             "timeout_ms": milliseconds(args.timeout),
+            "tls": within_tls.then(|| for_programs_tls(None)),
         });
         return page::print(&json::line(&object));
     }
@@ -127,6 +130,10 @@ fn head(page: &mut Page, probed: &Probed, args: &ProbeArgs) {
     let time = probed.took.as_secs_f64();
     let name = server(probed).map_or_else(String::new, |name| format!(", {name}"));
     page.line(2, &format!("{}{name}; {count} {many} in {time:.1} s", probed.address));
+    if let Some(Tls { version, cipher, alpn, .. }) = tls(probed) {
+        let alpn = alpn.as_ref().map_or_else(String::new, |name| format!(", {name}"));
+        page.line(2, &format!("{version}, {cipher}{alpn}; certificate not verified"));
+    }
     if !probed.is_complete {
         page.line(2, "the time was over before every connection was through");
     }
@@ -163,9 +170,24 @@ fn server(probed: &Probed) -> Option<&str> {
     probed.all.iter().find_map(|one| one.server.as_deref())
 }
 
+/// What was agreed on first.
+fn tls(probed: &Probed) -> Option<&Tls> {
+    probed.all.iter().find_map(|one| one.tls.as_ref())
+}
+
+/// What holds for all connections; each says for itself whether it ended by `close_notify`.
+fn for_programs_tls(agreed: Option<&Tls>) -> Value {
+    json!({
+        "version": agreed.map(|tls| &tls.version),
+        "cipher": agreed.map(|tls| &tls.cipher),
+        "alpn": agreed.and_then(|tls| tls.alpn.as_ref()),
+        "verified": false,
+    })
+}
+
 fn fixes(probed: &Probed) -> Vec<&'static str> {
     let maker = Maker::of(server(probed));
-    let faults = probed.findings.iter().filter(|one| one.verdict == Verdict::Fault);
+    let faults = probed.findings.iter().filter(|one| one.wants_fix(&probed.all));
     let mut all: Vec<&'static str> = Vec::new();
     for one in faults.flat_map(|finding| fix(maker, finding.question)) {
         if !all.contains(&one) {
@@ -176,6 +198,7 @@ fn fixes(probed: &Probed) -> Vec<&'static str> {
 }
 
 fn for_programs(probed: &Probed, args: &ProbeArgs) -> String {
+    let speaks_tls = probed.all.iter().any(|one| one.speaks_tls);
     let connections: Vec<_> = probed
         .all
         .iter()
@@ -188,6 +211,7 @@ fn for_programs(probed: &Probed, args: &ProbeArgs) -> String {
         "dry_run": false,
         "address": probed.address,
         "server": server(probed),
+        "tls": speaks_tls.then(|| for_programs_tls(tls(probed))),
         "complete": probed.is_complete,
         "took_ms": milliseconds(probed.took),
         "patience_ms": probed.bounds.patience_ms,
