@@ -8,9 +8,12 @@
     reason = "a bench for tests: everything panics when it cannot"
 )]
 
+pub mod carried;
 pub mod crowd;
+pub mod etc;
 pub mod handover;
 pub mod link;
+pub mod naive;
 pub mod namespace;
 pub mod other_explorer;
 pub mod owner;
@@ -18,10 +21,14 @@ pub mod paper;
 pub mod privilege;
 pub mod program;
 pub mod random;
+pub mod rshd;
 pub mod rtnetlink;
 pub mod segment;
 pub mod sockets;
+pub mod sshd;
 pub mod states;
+pub mod stock;
 pub mod systemd;
+pub mod terminal;
 pub mod truncation;
 pub mod wire;

@@ -4,7 +4,7 @@ use crate::namespace::Namespace;
 use crate::program;
 use crate::states::wait_until;
 use rustix::thread::gettid;
-use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::net::{Ipv4Addr, Ipv6Addr, TcpListener, UdpSocket};
 use std::process::Command;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::{JoinHandle, spawn};
@@ -90,6 +90,23 @@ impl OtherHost {
         format!("/proc/{}/task/{task}/ns/net", std::process::id())
     }
 
+    /// Gives both ends an IPv6 address too: [`HERE_V6`] and [`THERE_V6`].
+    ///
+    /// # Panics
+    ///
+    /// When the kernel has no IPv6.
+    pub fn speak_ipv6(&self) {
+        // Nobody else is on this wire, so nobody is asked whether the address is taken.
+        ip(&format!("address add {HERE_V6}/64 dev out nodad"));
+        self.run(|_| {
+            ip(&format!("address add {THERE_V6}/64 dev in nodad"));
+            wait_until("the other host's address is usable", || {
+                TcpListener::bind((THERE_V6, 0)).is_ok()
+            });
+        });
+        wait_until("our address is usable", || TcpListener::bind((HERE_V6, 0)).is_ok());
+    }
+
     /// Lets the wire carry 100 Mbit/s in either direction, no more.
     ///
     /// # Panics
@@ -142,3 +159,7 @@ pub fn ip(arguments: &str) {
 pub const HERE: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
 /// The other host's.
 pub const THERE: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 2);
+/// Our address on the wire in IPv6.
+pub const HERE_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 2);
+/// The other host's.
+pub const THERE_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 1);

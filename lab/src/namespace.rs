@@ -71,6 +71,19 @@ impl Namespace {
         device
     }
 
+    /// No reset ends a `TIME_WAIT` from now on, so that they can be counted.
+    ///
+    /// Otherwise one in some thousands is gone at once where the machine is busy, although no segment is lost: the
+    /// delayed acknowledgement of the end that closes second is overtaken by its FIN, is out of the window then, and
+    /// is answered to a socket that is gone, which resets (RFC 1337 §2; `tcp_timewait_state_process`).
+    ///
+    /// # Panics
+    ///
+    /// When the kernel does not have the setting.
+    pub fn keep_time_waits(&self) {
+        self.set("ipv4/tcp_rfc1337", "1");
+    }
+
     /// Writes a setting below `/proc/sys/net`.
     ///
     /// # Panics

@@ -10,7 +10,8 @@ pub fn assert_clean(text: &str) {
     assert!(!text.contains('\x1b'), "escape codes: {text:?}");
     for line in text.lines() {
         let unbreakable = line.split_whitespace().any(|word| word.len() > 40);
-        let command = ["sudo ", "kill "].iter().any(|word| line.trim_start().starts_with(word));
+        let command =
+            ["sudo ", "kill ", "lastack "].iter().any(|word| line.trim_start().starts_with(word));
         assert!(line.chars().count() <= 80 || unbreakable || command, "longer than 80: {line:?}");
         assert_eq!(line, line.trim_end(), "space at the end of a line");
     }

@@ -5,6 +5,7 @@
 
 use serde_json::Value;
 use std::cell::Cell;
+use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -130,14 +131,33 @@ pub fn run(command: &mut Command) -> Run {
 /// When it cannot be started.
 pub fn run_with(command: &mut Command, input: impl Into<Stdio>) -> Run {
     let _alone = alone();
+    let child = spawn(command, input);
+    outcome(command, child.and_then(Child::wait_with_output))
+}
+
+/// Runs a command to its end while others run theirs: only its start is made alone. For commands that look at no sockets
+/// but their own.
+///
+/// # Panics
+///
+/// When it cannot be started.
+pub fn run_beside_others(command: &mut Command) -> Run {
+    let child = undisturbed(|| spawn(command, Stdio::null()));
+    outcome(command, child.and_then(Child::wait_with_output))
+}
+
+fn spawn(command: &mut Command, input: impl Into<Stdio>) -> io::Result<Child> {
     command.stdin(input).env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
-    let name = command.get_program().to_string_lossy().into_owned();
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = command.spawn();
     // The command has a copy of its input, which would be seen as one more holder.
     command.stdin(Stdio::null());
-    let ended = child.and_then(Child::wait_with_output);
+    child
+}
+
+fn outcome(command: &Command, ended: io::Result<Output>) -> Run {
     let Output { status, stdout, stderr } = ended.unwrap_or_else(|error| {
+        let name = command.get_program().to_string_lossy();
         panic!("failed to run {name}: {error} (install {name}; `cargo xtask test` does)")
     });
     let text = |bytes| String::from_utf8(bytes).expect("output in UTF-8");
