@@ -1,5 +1,6 @@
 //! `lastack check replay`: what it prints and how it ends. No privilege is needed: it reads files and nothing else.
 
+use lastack_lab::paper::assert_clean;
 use lastack_lab::program;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -89,7 +90,7 @@ fn a_suite_is_counted_by_reason_and_by_directory() {
         "0 0 1 1 0 two",
     ];
     assert_eq!(lines(&run.stdout), told);
-    assert!(run.stdout.lines().all(|line| line.chars().count() <= 80), "{}", run.stdout);
+    assert_clean(&run.stdout);
 }
 
 #[test]
@@ -219,7 +220,7 @@ fn the_ladders_of_scripts_follow_their_verdicts() {
     assert_eq!(run.code, Some(2), "{run:#?}");
     let ladder = run.stdout.split_once("one/passes.pkt against linux: passes.").expect("one").1;
     assert!(ladder.contains("SYN,ACK seq 0 ack 1") && ladder.contains("ESTABLISHED"), "{ladder}");
-    assert!(run.stdout.lines().all(|line| line.chars().count() <= 80), "{}", run.stdout);
+    assert_clean(&run.stdout);
     let kernel = program::lastack(&["check", "replay", "--against", "kernel", "x.pkt", "--ladder"]);
     assert_eq!((kernel.code, kernel.stdout.as_str()), (Some(2), ""), "{kernel:#?}");
 }

@@ -6,6 +6,7 @@
 use lastack_lab::namespace::Namespace;
 use lastack_lab::program::{Run, User, lastack, lastack_as, run};
 use lastack_lab::states;
+use lastack_lab::terminal::on_terminal;
 use lastack_model::bind::{Options, Request};
 use lastack_model::facts::Transport;
 use lastack_model::figure::matrix;
@@ -239,34 +240,13 @@ fn what_cannot_be_drawn_is_refused_with_what_can() {
 
 #[test]
 fn a_terminal_that_is_too_narrow_gets_a_list() {
-    let on_terminal = |columns: &str, arguments: &str| {
-        let program = lastack_lab::program::path();
-        let script = format!(
-            "import fcntl, os, pty, struct, sys, termios\n\
-             pid, fd = pty.fork()\n\
-             if pid == 0:\n    \
-                 fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack('HHHH', 24, {columns}, 0, 0))\n    \
-                 os.execv({program:?}, ['lastack'] + '{arguments}'.split())\n\
-             out = b''\n\
-             while True:\n    \
-                 try: part = os.read(fd, 65536)\n    \
-                 except OSError: break\n    \
-                 if not part: break\n    \
-                 out += part\n\
-             os.waitpid(pid, 0)\n\
-             sys.stdout.buffer.write(out)\n"
-        );
-        let run = run(Command::new("python3").env("TERM", "xterm").args(["-c", &script]));
-        assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""));
-        run.stdout.replace('\r', "")
-    };
     for arguments in ["figure", "figure pairs", "figure matrix", "figure ladder both-close-at-once"]
     {
-        let narrow = on_terminal("50", arguments);
+        let narrow = on_terminal(50, arguments);
         assert!(narrow.lines().all(|line| line.chars().count() <= 50), "{narrow}");
         assert!(!narrow.contains(['│', '┌']) && narrow.contains("FIN_WAIT_1"), "{narrow}");
     }
-    let wide = on_terminal("120", "figure");
+    let wide = on_terminal(120, "figure");
     assert!(wide.contains("┌───") && wide.contains('\x1b'), "colour where a terminal reads it");
 }
 

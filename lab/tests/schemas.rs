@@ -13,7 +13,7 @@ use std::fs;
 use std::path::Path;
 
 /// Every question and the schema of what it answers, those that act last.
-const QUESTIONS: [(&str, &str); 29] = [
+const QUESTIONS: [(&str, &str); 31] = [
     ("lastack why 8080 --json", "why.v1"),
     ("lastack why 127.0.0.1:8080 --reuse-address --json", "why.v1"),
     ("lastack why [::]:8080 --v6only --uid 1 --no-trial-bind --json", "why.v1"),
@@ -27,6 +27,8 @@ const QUESTIONS: [(&str, &str); 29] = [
     ("lastack probe 8080 --dry-run --json", "probe.v1"),
     ("lastack probe 8080 --patience 50ms --json 2>/mnt/talk", "probe.v1"),
     ("lastack probe http://127.0.0.1:8080/ --patience 50ms --json 2>/mnt/talk", "probe.v1"),
+    ("lastack probe https://127.0.0.1:8443/big --dry-run --json", "probe.v1"),
+    ("lastack probe https://127.0.0.1:8443/big --patience 50ms --json 2>/mnt/talk", "probe.v1"),
     ("lastack --json", "overview.v1"),
     ("lastack tune --os all --json", "tune.v1"),
     ("lastack tune tcp_fin_timeout=30 tcp_timestamps=0 --json", "tune.v1"),
@@ -88,10 +90,11 @@ fn figures_and_scripts_as_data_follow_their_schemas() {
     let own = workspace().join("crates/model/scripts");
     let own = own.to_str().expect("a path in UTF-8");
     let lost = format!("{own}/a-lost-fin-is-sent-again.pkt");
-    let questions: [(&[&str], &str); 13] = [
+    let questions: [(&[&str], &str); 14] = [
         (&["figure", "--format", "json"], "figure.v1"),
         (&["figure", "--all", "--live", "--format", "json"], "figure.v1"),
         (&["figure", "matrix", "--format", "json"], "matrix.v1"),
+        (&["rsh", "-w", "n[1-2]", "--dry-run", "--json", "true"], "rsh.v1"),
         (&["figure", "matrix", "time-wait", "--format", "json"], "matrix.v1"),
         (&["figure", "pairs", "--format", "json"], "pairs.v1"),
         (&["figure", "ladder", "last-ack-lost", "--format", "json"], "ladder.v1"),

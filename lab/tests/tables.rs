@@ -1,6 +1,7 @@
 //! `lastack check tables`: what exhaustive search finds is what the book says. The pages of the book hold whole tables as
 //! transcripts; here are the claims by name, and the program around them. No privilege is needed.
 
+use lastack_lab::paper::assert_clean;
 use lastack_lab::program::{Run, lastack};
 use lastack_model::findings::{self, Cost, Found, Row, Value};
 use std::fs;
@@ -141,7 +142,7 @@ fn every_story_that_was_found_can_be_drawn() {
 fn the_answer_fits_eighty_columns_and_says_that_all_is_as_documented() {
     let Run { stdout, stderr, code } = lastack(&["check", "tables", "waits", "endings"]);
     assert_eq!((code, stderr.as_str()), (Some(0), ""), "{stdout}");
-    assert!(stdout.lines().all(|line| line.chars().count() <= 80), "{stdout}");
+    assert_clean(&stdout);
     let last = stdout.lines().last().expect("a verdict");
     assert!(last.starts_with("All 16 rows are as documented ("), "{last}");
 }

@@ -3,10 +3,12 @@
 
 mod culprit;
 mod exclusive;
+mod listening;
 mod options;
 mod outgoing;
 mod ports;
 mod restart;
 mod retry;
 mod scene;
+mod sharing;
 mod tokio;

@@ -1,6 +1,6 @@
 //! An answer of `lastack why` in both forms, and the checks that hold for every one of them.
 
-pub(crate) use lastack_lab::paper::assert_clean;
+use lastack_lab::paper::assert_clean;
 use lastack_lab::program::{User, lastack_as, undisturbed};
 use lastack_lab::sockets;
 use lastack_model::bind::{Options, Request};

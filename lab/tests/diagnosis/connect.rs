@@ -1,8 +1,9 @@
 //! `lastack why --connect` beside what a real connect does.
 
-use crate::answer::{LOCAL, assert_clean, fresh_port, request};
+use crate::answer::{LOCAL, fresh_port, request};
 use lastack_lab::link::{HERE, OtherHost, THERE};
 use lastack_lab::namespace::Namespace;
+use lastack_lab::paper::assert_clean;
 use lastack_lab::program::{lastack, undisturbed};
 use lastack_lab::sockets::{self, Answer};
 use lastack_lab::states::{self, wait_for};

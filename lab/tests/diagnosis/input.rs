@@ -1,8 +1,9 @@
 //! What goes in and what comes out: bad input, pipes, width, saved facts.
 
-use crate::answer::{LOCAL, assert_clean, fresh_port, request, why};
+use crate::answer::{LOCAL, fresh_port, request, why};
 use lastack_lab::link::ip;
 use lastack_lab::namespace::Namespace;
+use lastack_lab::paper::assert_clean;
 use lastack_lab::program::{self, Run, User, lastack, lastack_as, run};
 use lastack_lab::states;
 use serde_json::Value;

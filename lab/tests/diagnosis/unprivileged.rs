@@ -1,7 +1,8 @@
 //! What an ordinary user is told about the sockets of others: less, never nothing, and never something wrong.
 
-use crate::answer::{Answer, LOCAL, ask, assert_clean, fresh_port, request, reusing};
+use crate::answer::{Answer, LOCAL, ask, fresh_port, request, reusing};
 use lastack_lab::namespace::Namespace;
+use lastack_lab::paper::assert_clean;
 use lastack_lab::program::{User, lastack_as};
 use lastack_lab::sockets::owned_by;
 use lastack_lab::states::{self, wait_for};

@@ -8,6 +8,7 @@ use lastack_graceful::close::{
     LastWords, Outcome, Reaper, abort,
 };
 use lastack_lab::namespace::Namespace;
+use rustix::net::sockopt;
 use std::future::{Future as _, poll_fn};
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -24,6 +25,7 @@ const LATE: Duration = Duration::from_secs(3);
 const UPLOAD: usize = 8 << 20;
 /// More than all buffers between two ends hold.
 const KEPT: usize = 32 << 20;
+const ROOM_TO_SEND: usize = 64 << 10;
 const FAREWELL: &[u8] = b"that is all";
 
 /// A layer that has sent nothing yet.
@@ -100,7 +102,10 @@ fn only_outcome(reaper: &Reaper) -> Outcome {
 fn pair() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
     let peer = TcpStream::connect(listener.local_addr().expect("an address")).expect("connected");
-    (listener.accept().expect("a connection").0, peer)
+    let ours = listener.accept().expect("a connection").0;
+    // So that no peer, however fast it reads, takes everything while we are polled once.
+    sockopt::set_socket_send_buffer_size(&ours, ROOM_TO_SEND).expect("a small buffer");
+    (ours, peer)
 }
 
 #[test]

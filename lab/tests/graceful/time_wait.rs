@@ -37,6 +37,8 @@ impl Hosts {
     fn set_up() -> Self {
         let namespace = Namespace::enter();
         let far = OtherHost::joined_to(&namespace);
+        namespace.keep_time_waits();
+        far.run(Namespace::keep_time_waits);
         let listener = TcpListener::bind((HERE, 0)).expect("a listener");
         Self { _namespace: namespace, far, listener }
     }

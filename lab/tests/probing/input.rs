@@ -2,6 +2,7 @@
 
 use super::scene::server;
 use lastack_lab::namespace::Namespace;
+use lastack_lab::paper::assert_clean;
 use lastack_lab::program::{Run, lastack, path, run};
 use std::net::TcpStream;
 use std::process::Command;
@@ -16,8 +17,11 @@ fn fault(arguments: &[&str]) -> String {
 fn what_is_typed_wrongly_is_one_error_and_nobody_is_called() {
     let _namespace = Namespace::enter();
     for (arguments, part) in [
-        (&["https://localhost/"][..], "https needs TLS"),
-        (&["ftp://localhost/"], "not http"),
+        (&["https://u:p@localhost/"][..], "password"),
+        (&["https://:443"], "the host is missing"),
+        (&["https://a..b/"], "a..b"),
+        (&["https://127.0.0.1/", "--tls"], "--tls is for an address"),
+        (&["ftp://localhost/"], "neither http nor https"),
         (&["http://"], "the host is missing"),
         (&["http://u:p@localhost/"], "password"),
         (&["udp/53"], "only TCP"),
@@ -70,9 +74,7 @@ fn the_answer_fits_80_columns_without_colour_and_a_closed_pipe_is_quiet() {
     let address = server(drop).to_string();
     let words = ["probe", &address, "--send", "hello", "--patience", "300ms", "--ladders"];
     let answer = lastack(&words);
-    for line in answer.stdout.lines() {
-        assert!(line.chars().count() <= 80 && !line.contains('\u{1b}'), "{line:?}");
-    }
+    assert_clean(&answer.stdout);
     assert!(answer.stdout.contains("Connection \"words\""), "{}", answer.stdout);
     let piped = format!("{} {} | true", path().display(), words.join(" "));
     let quiet = run(Command::new("sh").args(["-c", &piped]));

@@ -2,8 +2,11 @@
 //!
 //! Where a verdict is about the server's own sockets, the test looks at them too.
 
+mod elsewhere;
 mod input;
+mod networks;
 mod others;
 mod ours;
 mod plain;
 mod scene;
+mod tls;

@@ -1,9 +1,9 @@
 //! Servers of the test's own over HTTP, each with one habit.
 
-use super::scene::{BIG, answer, probe, reads_head, server};
-use lastack_graceful::close::{CloseOrderly as _, ClosePolicy, abort, write_all_draining};
+use super::scene::{BIG, answer, probe, reads_head, reads_upload, serve_well, server};
+use lastack_graceful::close::abort;
 use lastack_lab::namespace::Namespace;
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -14,14 +14,7 @@ fn url(address: SocketAddr) -> String {
 #[test]
 fn a_server_that_closes_in_order_has_no_fault() {
     let _namespace = Namespace::enter();
-    let address = server(|stream: TcpStream| {
-        if reads_head(&stream) {
-            let limit = Duration::from_secs(20);
-            let _ = write_all_draining(&stream, &answer(BIG), limit, u64::MAX);
-        }
-        let report = stream.close_orderly(&ClosePolicy::server());
-        let _report = report.expect("a close");
-    });
+    let address = server(serve_well);
     let found = probe(&url(address), &[]);
     found.assert_exit(0);
     assert_eq!(found.with("fault"), [""; 0]);
@@ -117,17 +110,7 @@ fn a_server_that_reads_everything_first_leaves_a_question_open() {
     let address = server(|mut stream: TcpStream| {
         // What a client still sends is counted by silence.
         stream.set_read_timeout(Some(Duration::from_millis(300))).expect("a time limit");
-        let mut room = [0; 4096];
-        let mut seen = 0;
-        loop {
-            match stream.read(&mut room) {
-                Ok(0) => break,
-                Ok(length) => seen += length,
-                Err(_) if seen == 0 || (60_000..1_000_000).contains(&seen) => {}
-                Err(_) => break,
-            }
-        }
-        if seen > 0 {
+        if reads_upload(&stream) > 0 {
             let _ = stream.write_all(&answer(4));
         }
         let _ = stream.shutdown(Shutdown::Write);

@@ -1,15 +1,17 @@
 //! Servers to be probed: programs, and threads of the test that do one thing with every connection.
 
+use lastack_graceful::close::{CloseOrderly as _, ClosePolicy, write_all_draining};
 use lastack_lab::program::{Process, Run, lastack};
 use lastack_lab::states::wait_for;
 use lastack_model::state::State;
 use serde_json::Value;
 use std::fs;
-use std::io::Read as _;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::io::Read;
+use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 /// A folder that goes when the test ends.
 pub(crate) struct Folder(PathBuf);
@@ -50,7 +52,15 @@ pub(crate) fn started(command: &mut Command) -> Process {
 
 /// A server that does this with every connection, in a thread each.
 pub(crate) fn server(serve: impl Fn(TcpStream) + Clone + Send + 'static) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("listen");
+    server_at("127.0.0.1:0", serve)
+}
+
+/// The same at this address.
+pub(crate) fn server_at(
+    at: impl ToSocketAddrs,
+    serve: impl Fn(TcpStream) + Clone + Send + 'static,
+) -> SocketAddr {
+    let listener = TcpListener::bind(at).expect("listen");
     let address = listener.local_addr().expect("bound");
     std::thread::spawn(move || {
         for stream in listener.incoming() {
@@ -62,7 +72,7 @@ pub(crate) fn server(serve: impl Fn(TcpStream) + Clone + Send + 'static) -> Sock
 }
 
 /// Reads a request's head, octet by octet so that nothing of what follows is read; false when the client closed first.
-pub(crate) fn reads_head(mut stream: &TcpStream) -> bool {
+pub(crate) fn reads_head(mut stream: impl Read) -> bool {
     let (mut head, mut octet) = (Vec::new(), [0]);
     while !head.ends_with(b"\r\n\r\n") {
         match stream.read(&mut octet) {
@@ -71,6 +81,20 @@ pub(crate) fn reads_head(mut stream: &TcpStream) -> bool {
         }
     }
     true
+}
+
+/// Reads an upload until nothing more comes for a moment, which is what the stream's time limit says; how much it was.
+pub(crate) fn reads_upload(mut stream: impl Read) -> usize {
+    let mut room = [0; 4096];
+    let mut seen = 0;
+    loop {
+        match stream.read(&mut room) {
+            Ok(0) => return seen,
+            Ok(length) => seen += length,
+            Err(_) if seen == 0 || (60_000..1_000_000).contains(&seen) => {}
+            Err(_) => return seen,
+        }
+    }
 }
 
 /// An answer with a body of this length.
@@ -85,9 +109,22 @@ pub(crate) struct Found {
     pub(crate) json: Value,
 }
 
+/// Serves until the client closes: answers each request whole, and closes after the first that asks for it.
+pub(crate) fn serve_well(stream: TcpStream) {
+    if reads_head(&stream) {
+        let limit = Duration::from_secs(20);
+        let _ = write_all_draining(&stream, &answer(BIG), limit, u64::MAX);
+    }
+    let _report = stream.close_orderly(&ClosePolicy::server()).expect("a close");
+}
+
 /// Probes with as little patience as these servers need.
 pub(crate) fn probe(target: &str, more: &[&str]) -> Found {
-    let run = lastack(&[&["probe", target, "--json", "--patience", "700ms"], more].concat());
+    found(target, lastack(&[&["probe", target, "--json", "--patience", "700ms"], more].concat()))
+}
+
+/// What a run with `--json` found.
+pub(crate) fn found(target: &str, run: Run) -> Found {
     assert!(!run.stdout.is_empty(), "{target}: {run:?}");
     let json = run.json();
     Found { run, json }

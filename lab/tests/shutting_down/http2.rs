@@ -1,9 +1,17 @@
-//! A server of HTTP/2 that ends: its connections are told by GOAWAY, and the request that had begun is answered.
+//! A server of HTTP/2 that ends: its connections are told by GOAWAY, and the request that had begun is answered; by axum,
+//! and by hyper without it, where HTTP/1 is looked at too.
 
 use axum::Router;
 use axum::routing::get;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulShutdown;
 use lastack_graceful::shutdown::{Orderly, Shutdown, ShutdownPlan};
 use lastack_lab::namespace::Namespace;
+use std::convert::Infallible;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::sync::Arc;
@@ -68,43 +76,109 @@ fn listen(stream: &TcpStream) -> (Vec<u8>, Vec<u8>) {
     (kinds, data)
 }
 
-#[test]
-fn a_connection_of_http_2_is_told_by_goaway_and_its_request_is_answered() {
+/// A service that says when it was asked, and answers when it may.
+#[derive(Clone, Default)]
+struct Service {
+    asked: Arc<Notify>,
+    may_answer: Arc<Notify>,
+}
+
+impl Service {
+    async fn answer(self) -> &'static str {
+        self.asked.notify_one();
+        self.may_answer.notified().await;
+        "the answer"
+    }
+}
+
+async fn serve_by_axum(listener: Orderly, shutdown: Shutdown, service: Service) {
+    let app = Router::new().route("/", get(move || service.clone().answer()));
+    let server = axum::serve(listener, app).with_graceful_shutdown(shutdown.told());
+    server.await.expect("it ends");
+}
+
+async fn serve_by_hyper(mut listener: Orderly, shutdown: Shutdown, service: Service) {
+    let watching = GracefulShutdown::new();
+    while let Some((stream, _)) = listener.accept().await.expect("accepted") {
+        let service = service.clone();
+        let answer = service_fn(move |_: Request<Incoming>| {
+            let service = service.clone();
+            async move { Ok::<_, Infallible>(Response::new(service.answer().await.to_owned())) }
+        });
+        let builder = auto::Builder::new(TokioExecutor::new());
+        let serving = builder.serve_connection(TokioIo::new(stream), answer);
+        tokio::spawn(watching.watch(serving.into_owned()));
+    }
+    shutdown.told().await;
+    watching.shutdown().await;
+}
+
+/// Begins a server's end while a request is being worked on: what the client hears from then on.
+fn ends_during_a_request<Serving, T>(
+    serve: impl FnOnce(Orderly, Shutdown, Service) -> Serving,
+    ask: impl FnOnce(&TcpStream),
+    hear: impl FnOnce(&TcpStream) -> T + Send + 'static,
+) -> T
+where
+    Serving: Future<Output = ()> + Send + 'static,
+    T: Send + 'static,
+{
     let _namespace = Namespace::enter();
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.expect("a runtime").block_on(async {
-        let (asked, may_answer) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-        let (was_asked, go_on) = (asked.clone(), may_answer.clone());
-        let handler = move || {
-            was_asked.notify_one();
-            let go_on = go_on.clone();
-            async move {
-                go_on.notified().await;
-                "the answer"
-            }
-        };
-        let app = Router::new().route("/", get(handler));
+        let service = Service::default();
         let shutdown = Shutdown::new(ShutdownPlan::new());
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
         let listener = Orderly::new(listener, &shutdown).expect("an address");
-        let mut stream = TcpStream::connect(listener.local_addr()).expect("connected");
+        let stream = TcpStream::connect(listener.local_addr()).expect("connected");
         stream.set_read_timeout(Some(PATIENCE)).expect("a time limit");
-        let server = axum::serve(listener, app).with_graceful_shutdown(shutdown.told());
-        tokio::spawn(server.into_future());
+        tokio::spawn(serve(listener, shutdown.clone(), service.clone()));
 
-        stream.write_all(PREFACE).expect("sent");
-        send(&stream, SETTINGS, 0, 0, &[]);
-        send(&stream, HEADERS, WHOLE, 1, REQUEST);
-        asked.notified().await;
+        ask(&stream);
+        service.asked.notified().await;
         shutdown.begin();
         shutdown.told().await;
-        may_answer.notify_one();
+        service.may_answer.notify_one();
 
-        let client = tokio::task::spawn_blocking(move || listen(&stream));
-        let (kinds, data) = client.await.expect("no panic");
-        assert_eq!(data, b"the answer", "{kinds:?}");
-        assert!(kinds.contains(&GOAWAY), "{kinds:?}");
+        let client = tokio::task::spawn_blocking(move || hear(&stream));
+        let heard = client.await.expect("no panic");
         let report = shutdown.report().await;
         assert_eq!((report.finished, report.cut), (1, 0), "{report:?}");
-    });
+        heard
+    })
+}
+
+fn ask_by_http_2(mut stream: &TcpStream) {
+    stream.write_all(PREFACE).expect("sent");
+    send(stream, SETTINGS, 0, 0, &[]);
+    send(stream, HEADERS, WHOLE, 1, REQUEST);
+}
+
+fn was_told_and_answered((kinds, data): (Vec<u8>, Vec<u8>)) {
+    assert_eq!(data, b"the answer", "{kinds:?}");
+    assert!(kinds.contains(&GOAWAY), "{kinds:?}");
+}
+
+#[test]
+fn a_connection_of_http_2_is_told_by_goaway_and_its_request_is_answered() {
+    was_told_and_answered(ends_during_a_request(serve_by_axum, ask_by_http_2, listen));
+}
+
+#[test]
+fn under_hyper_without_axum_too() {
+    was_told_and_answered(ends_during_a_request(serve_by_hyper, ask_by_http_2, listen));
+}
+
+#[test]
+fn under_hyper_without_axum_the_last_answer_of_http_1_arrives_and_a_fin_follows() {
+    let ask = |mut stream: &TcpStream| {
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n").expect("sent");
+    };
+    let hear = |mut stream: &TcpStream| {
+        let mut heard = String::new();
+        stream.read_to_string(&mut heard).map(|_| heard)
+    };
+    let heard = ends_during_a_request(serve_by_hyper, ask, hear).expect("a FIN, no reset");
+    // Whether it says `connection: close` too depends on what the connection was told first.
+    assert!(heard.starts_with("HTTP/1.1 200 ") && heard.ends_with("the answer"), "{heard}");
 }

@@ -59,6 +59,20 @@ const SCENARIOS: &[Scenario] = &[
                 a, _ = l.accept()\n    while o := a.recv(99): a.sendall(o)\n    a.close()\n' >echo.py\n\
                 python3 echo.py &\nawait 'state listening sport = :8080'",
     },
+    Scenario {
+        name: "nginx-tls-8443",
+        setup: "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 9 \
+                -subj /CN=localhost -keyout key -out certificate 2>/mnt/openssl
+                head -c 1048576 /dev/zero >big
+                printf 'daemon off; master_process off; pid /mnt/pid; error_log /dev/null;
+                events {} http { access_log off; client_body_temp_path /mnt/b;
+                proxy_temp_path /mnt/p; fastcgi_temp_path /mnt/f; uwsgi_temp_path /mnt/u;
+                scgi_temp_path /mnt/s; server { listen 8443 ssl; root /srv;
+                ssl_protocols TLSv1.3; ssl_certificate /srv/certificate;
+                ssl_certificate_key /srv/key; lingering_close always; } }' >nginx.conf
+                nginx -e /dev/null -c /srv/nginx.conf &
+                await 'state listening sport = :8443'",
+    },
     Scenario { name: "client-time-wait-1010-to-300", setup: "client_once 1010 300" },
     Scenario {
         name: "client-time-wait-1010-to-300-without-timestamps",

@@ -2,6 +2,7 @@
 
 use crate::apply::{Folders, assert_ends, value};
 use lastack_lab::namespace::Namespace;
+use lastack_lab::paper::assert_clean;
 use lastack_lab::program::{self, User, lastack};
 use std::process::Command;
 
@@ -189,10 +190,6 @@ fn no_line_is_wider_than_80_columns_and_no_colour_is_in_a_pipe() {
     names.dedup();
     let explain: Vec<&str> = names.iter().map(String::as_str).collect();
     for arguments in [&[][..], &["--os", "all"], &explain, &["ip_local_port_range=40000-50000"]] {
-        let shown = folders.tune(arguments);
-        assert!(!shown.stdout.contains('\u{1b}'), "{arguments:?}");
-        let wide = |line: &&str| line.chars().count() > 80 && !line.contains("lastack tune ");
-        let wide: Vec<&str> = shown.stdout.lines().filter(wide).collect();
-        assert_eq!(wide, [] as [&str; 0], "{arguments:?}");
+        assert_clean(&folders.tune(arguments).stdout);
     }
 }
