@@ -32,8 +32,11 @@ Usage: cargo xtask TASK
   bench echo      connections per second with an orderly close, beside a plain one (as root)
   bench free      how soon `lastack free` frees a port beside ss -K, fuser -k and others, and what dies (as root)
   bench listener  how many requests fail while one listener follows another, by how the old one is closed (as root)
+  bench rsh [COMMANDS] [stock|ours|at-once|session|ssh|one-host|eight-hosts|on|off...]
+                  commands over rsh and ssh beside rsh, pdsh and clush (as root; 20,000 commands if not said), or parts
   bench wait      how soon `lastack wait` runs its command, and what waiting costs (as root)
   bench why       what `lastack why` costs beside ss, lsof and others, on crowds of sockets (as root)
+  packages        install what the tests need (as root), or name it
   docs            write man pages and shell completions to target/man and target/completions
   fuzz [SECONDS]  build the fuzz targets and run them for SECONDS in all (default 60)
   semver [REV]    what changed in the libraries since the last release (tag v*), or since REV, that breaks programs
@@ -62,8 +65,10 @@ fn dispatch(words: &[&str]) -> Result<ExitCode, Failure> {
         ["bench", "echo"] => bench::echo::run()?,
         ["bench", "free"] => bench::free::run()?,
         ["bench", "listener"] => bench::listener::run()?,
+        ["bench", "rsh", words @ ..] => bench::rsh::run(words)?,
         ["bench", "wait"] => bench::wait::run()?,
         ["bench", "why"] => bench::why::run()?,
+        ["packages"] => packages::ensure(packages::FOR_TESTS)?,
         ["docs"] => docs::run()?,
         ["fuzz"] => fuzz::run(fuzz::DEFAULT_SECONDS)?,
         ["fuzz", seconds] => fuzz::run(fuzz::seconds(seconds)?)?,

@@ -1,9 +1,11 @@
 //! The programs that tests call, and the Debian packages that bring them.
 //!
-//! Root installs what is missing; anybody else is told what is missing and how to get it. No service is started: the
-//! unit of a server's package is masked until the package is in place.
+//! Root installs what is missing; anybody else is told what is missing and how to get it. No service is started, now or
+//! at the next boot: the unit of a server's package is masked until the package is in place, then disabled, and what goes
+//! into the configuration of `inetd` is withdrawn before it is read.
 
 use crate::step::{self, Failure};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -24,6 +26,10 @@ pub(crate) const FOR_TESTS: &[Program] = &[
     Program { name: "node", package: "nodejs" },
     Program { name: "java", package: "default-jre-headless" },
     Program { name: "nginx", package: "nginx" },
+    Program { name: "apache2", package: "apache2-bin" },
+    Program { name: "haproxy", package: "haproxy" },
+    Program { name: "caddy", package: "caddy" },
+    Program { name: "openssl", package: "openssl" },
     Program { name: "setpriv", package: "util-linux" },
     Program { name: "unshare", package: "util-linux" },
     Program { name: "supervisord", package: "supervisor" },
@@ -39,6 +45,16 @@ pub(crate) const FOR_TESTS: &[Program] = &[
     Program { name: "npm", package: "npm" },
     Program { name: "dot", package: "graphviz" },
     Program { name: "xmllint", package: "libxml2-utils" },
+    // Not `rsh`: that name belongs to whichever package set the alternative last, `ssh` among them.
+    Program { name: "netkit-rsh", package: "rsh-client" },
+    Program { name: "in.rshd", package: "rsh-server" },
+    Program { name: "inetd", package: "openbsd-inetd" },
+    Program { name: "pdsh", package: "pdsh" },
+    Program { name: "clush", package: "clustershell" },
+    Program { name: "ssh", package: "openssh-client" },
+    Program { name: "ssh-keygen", package: "openssh-client" },
+    Program { name: "sshd", package: "openssh-server" },
+    Program { name: "xargs", package: "findutils" },
 ];
 
 /// What building a fuzz target needs: libFuzzer is C++.
@@ -50,8 +66,21 @@ const NPM_PACKAGES: &[&str] = &["nodemon@3.1.14", "pm2@7.0.4"];
 /// The programs in those packages.
 const NPM_PROGRAMS: &[&str] = &["nodemon", "pm2"];
 
-/// Packages that would start a server when installed, by the name of their unit.
-const SERVERS: &[&str] = &["nginx", "supervisor"];
+/// A package that would start a server when installed, and its unit.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Server {
+    package: &'static str,
+    unit: &'static str,
+}
+
+const SERVERS: &[Server] = &[
+    Server { package: "caddy", unit: "caddy" },
+    Server { package: "haproxy", unit: "haproxy" },
+    Server { package: "nginx", unit: "nginx" },
+    Server { package: "supervisor", unit: "supervisor" },
+    Server { package: "openbsd-inetd", unit: "inetd" },
+    Server { package: "openssh-server", unit: "ssh" },
+];
 
 /// Installs what is missing, or says what an ordinary user's tests will lack.
 pub(crate) fn ensure(programs: &[Program]) -> Result<(), Failure> {
@@ -98,26 +127,74 @@ pub(crate) fn is_root() -> bool {
 
 fn install(packages: &[&str]) -> Result<(), Failure> {
     step::run(apt_get().arg("update"))?;
-    let masked: Vec<&str> = SERVERS
+    let masked: Vec<&Server> = SERVERS
         .iter()
-        .copied()
-        .filter(|server| packages.contains(server) && Path::new("/run/systemd/system").exists())
+        .filter(|server| packages.contains(&server.package) && Path::new(SYSTEMD).exists())
         .collect();
     for server in &masked {
-        step::run(Command::new("systemctl").args(["mask", "--runtime", server]))?;
+        step::run(Command::new("systemctl").args(["mask", "--runtime", server.unit]))?;
     }
+    let policy = Policy::nothing_starts()?;
     let installed =
         step::run(apt_get().args(["install", "--yes", "--no-install-recommends"]).args(packages));
+    drop(policy);
     for server in &masked {
-        step::run(Command::new("systemctl").args(["unmask", "--runtime", server]))?;
+        step::run(Command::new("systemctl").args(["unmask", "--runtime", server.unit]))?;
     }
-    installed
+    installed?;
+    withdraw(packages)
+}
+
+/// Has nothing of what was just installed start at the next boot either.
+fn withdraw(packages: &[&str]) -> Result<(), Failure> {
+    let installed = |server: &&Server| packages.contains(&server.package);
+    if step::find_program("systemctl").is_some() {
+        for server in SERVERS.iter().filter(installed) {
+            step::run(Command::new("systemctl").args(["disable", server.unit]))?;
+        }
+    }
+    if packages.contains(&"rsh-server") {
+        let lines = ["--pattern", "tcpd.*in[.]r", "--disable", "shell,login,exec"];
+        step::run(Command::new("update-inetd").args(lines).env(UNNOTICED.0, UNNOTICED.1))?;
+    }
+    Ok(())
+}
+
+/// What `invoke-rc.d` asks before it starts a service, where nobody has given it an answer yet.
+struct Policy;
+
+impl Policy {
+    /// From now on, and until this is dropped, no package starts its service.
+    fn nothing_starts() -> Result<Option<Self>, Failure> {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        if Path::new(POLICY).exists() {
+            return Ok(None);
+        }
+        let mut options = std::fs::OpenOptions::new();
+        let written = options
+            .write(true)
+            .create_new(true)
+            .mode(0o755)
+            .open(POLICY)
+            .and_then(|mut file| file.write_all(b"#!/bin/sh\nexit 101\n"));
+        written.map_err(|cause| Failure::new(format!("failed to write {POLICY}: {cause}")))?;
+        Ok(Some(Self))
+    }
+}
+
+impl Drop for Policy {
+    fn drop(&mut self) {
+        if let Err(cause) = std::fs::remove_file(POLICY) {
+            eprintln!("xtask: failed to remove {POLICY}, so no service starts: {cause}");
+        }
+    }
 }
 
 fn apt_get() -> Command {
     let mut command = Command::new("apt-get");
     // stdin closed and no dialogue: a question would wait for ever.
     command.env("DEBIAN_FRONTEND", "noninteractive").stdin(std::process::Stdio::null());
+    command.env(UNNOTICED.0, UNNOTICED.1);
     command
 }
 
@@ -131,6 +208,13 @@ fn packages(programs: &[Program]) -> Vec<&'static str> {
     packages.dedup();
     packages
 }
+
+/// Present where systemd runs.
+const SYSTEMD: &str = "/run/systemd/system";
+/// `rsh-server` puts its services into /etc/inetd.conf when installed; with this an `inetd` that runs is not told, and
+/// does not offer them to the whole network before they are withdrawn (`DebianNet::wakeup_inetd`).
+const UNNOTICED: (&str, &str) = ("UPDATE_INETD_FAKE_IT", "yes");
+const POLICY: &str = "/usr/sbin/policy-rc.d";
 
 #[cfg(test)]
 mod tests {
@@ -150,7 +234,10 @@ mod tests {
     #[test]
     fn every_server_is_a_package_of_the_table() {
         for server in SERVERS {
-            assert!(FOR_TESTS.iter().any(|program| program.package == *server), "{server}");
+            assert!(
+                FOR_TESTS.iter().any(|program| program.package == server.package),
+                "{server:?}"
+            );
         }
     }
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What other programs build on. `lastack` itself is used by its command line.
-const LIBRARIES: &[&str] = &["lastack-model", "lastack-os", "lastack-graceful"];
+const LIBRARIES: &[&str] = &["lastack-model", "lastack-os", "lastack-graceful", "lastack-rsh"];
 
 /// Its version decides which compilers it understands: this one those of Rust 1.95 and some before.
 const TOOL_VERSION: &str = "0.48.0";

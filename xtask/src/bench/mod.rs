@@ -9,6 +9,7 @@ pub(crate) mod echo;
 pub(crate) mod free;
 pub(crate) mod listener;
 mod race;
+pub(crate) mod rsh;
 mod table;
 pub(crate) mod wait;
 pub(crate) mod why;
