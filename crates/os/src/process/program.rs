@@ -22,8 +22,9 @@ pub fn find_program(name: &OsStr) -> io::Result<PathBuf> {
         let path = Path::new(".").join(folder).join(name);
         match executable(&path) {
             Ok(()) => return Ok(path),
-            // As `execvp` says it: found, and not allowed, is told before not found.
-            Err(cause) if cause.kind() == io::ErrorKind::PermissionDenied => worst = cause,
+            // Found, and not allowed, is told before not found. A folder that may not be searched is passed over, as shells
+            // do; to `execvp` it would be a program that may not be run.
+            Err(cause) if path.exists() => worst = cause,
             Err(_) => {}
         }
     }
