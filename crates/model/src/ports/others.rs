@@ -29,10 +29,11 @@ impl Others {
         self.ports.entry(port).or_default().push((address.to_canonical(), until, by));
     }
 
-    /// Until when a port is held, whatever the address.
-    pub(super) fn holds(&self, port: Port, now: Moment) -> Option<Moment> {
+    /// Until when a port is held, whatever the address, and by what.
+    pub(super) fn holds(&self, port: Port, now: Moment) -> Option<(Moment, Hold)> {
         let holds = self.ports.get(&port).into_iter().flatten();
-        holds.map(|(_, until, _)| *until).filter(|until| *until > now).max()
+        let holds = holds.map(|(_, until, by)| (*until, *by));
+        holds.filter(|(until, _)| *until > now).max_by_key(|(until, _)| *until)
     }
 
     /// What stands against this local end toward this destination, and until when.

@@ -5,7 +5,7 @@
 //! idle when its last loan ends. A port may also be lent to listen on; it then serves no destination meanwhile.
 //! Nothing here knows what time it is, draws lots or opens a socket.
 
-use super::ledger::{Ledger, Slot};
+use super::ledger::{Cause, Ledger, Slot};
 use super::others::Others;
 use super::standing::Standing;
 use super::terms::{Afterwards, Choice, Hold, Local, QUARANTINE, Withdrawn};
@@ -197,6 +197,7 @@ impl Pool {
         let Some((port, _)) = idle.or_else(|| now_usable().next()) else {
             let rested = usable().map(|(_, condition)| condition.listen_from);
             let held = self.allowed().filter_map(|port| self.others.holds(port, now));
+            let held = held.map(|(end, _)| end);
             return Choice::DryUntil(rested.chain(held).filter(|end| *end > now).min());
         };
         self.ports.entry(port).or_default().listening = true;
@@ -283,10 +284,29 @@ impl Pool {
                 }
             }
         }
-        if standing.free == 0 {
-            standing.next_ms = ends.iter().min().map(|end| (end.0 - now.0).div_ceil(1000));
-        }
+        standing.expect(&ends, now);
         standing.bearable_per_1000_s = standing.size() as u64 * 1_000_000_000 / QUARANTINE.0;
+        standing
+    }
+
+    /// How it stands for who wants a port to listen on, each counted once: connections are in nobody's way.
+    pub fn standing_to_listen(&self, now: Moment) -> Standing {
+        let mut standing = Standing::default();
+        let mut ends = Vec::new();
+        for (port, condition) in self.ports.iter().filter(|(_, port)| port.allowed) {
+            if condition.listening {
+                standing.listening += 1;
+            } else if let Some((end, by)) = self.others.holds(*port, now) {
+                standing.count(Cause::Held(by));
+                ends.push(end);
+            } else if condition.listen_from > now {
+                standing.resting += 1;
+                ends.push(condition.listen_from);
+            } else {
+                standing.free += 1;
+            }
+        }
+        standing.expect(&ends, now);
         standing
     }
 

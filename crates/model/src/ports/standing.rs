@@ -2,6 +2,7 @@
 
 use super::ledger::Cause;
 use super::terms::Hold;
+use crate::tcp::moment::Moment;
 use std::fmt;
 
 /// How a pool stands toward one destination. Each of its local ends is counted once.
@@ -25,9 +26,13 @@ pub struct Standing {
     pub blocked: usize,
     /// Ports of this pool that are listened on.
     pub listening: usize,
+    /// Ports that were listened on and are not yet to be again: a late call-back may come, or the kernel refused them a
+    /// moment ago. Counted only for who wants to listen.
+    pub resting: usize,
     /// Milliseconds until the first comes free by itself, when that is known and none is free.
     pub next_ms: Option<u64>,
-    /// New connections per second that it can bear for ever when this side always closes first, in thousandths.
+    /// New connections per second that it can bear for ever when this side always closes first, in thousandths; 0 for
+    /// who wants to listen.
     pub bearable_per_1000_s: u64,
 }
 
@@ -42,6 +47,7 @@ impl Standing {
             + self.held
             + self.blocked
             + self.listening
+            + self.resting
     }
 
     pub(super) const fn count(&mut self, cause: Cause) {
@@ -53,6 +59,12 @@ impl Standing {
             Cause::Held(Hold::Remains) => self.blocked += 1,
         }
     }
+
+    /// What is not free comes free at these moments.
+    pub(super) fn expect(&mut self, ends: &[Moment], now: Moment) {
+        let first = ends.iter().min().filter(|_| self.free == 0);
+        self.next_ms = first.map(|end| end.0.saturating_sub(now.0).div_ceil(1000));
+    }
 }
 
 /// As in `512 ports: 30 lent, 480 in TIME_WAIT of this program, 2 held by other programs; next in 12 s`.
@@ -62,6 +74,7 @@ impl fmt::Display for Standing {
             (self.free, "free"),
             (self.lent, "lent"),
             (self.listening, "listened on"),
+            (self.resting, "not to be listened on yet"),
             (self.quarantined, "in TIME_WAIT of this program"),
             (self.foreign, "in TIME_WAIT of another program"),
             (self.blocked, "in TIME_WAIT of another program (no SO_REUSEADDR)"),

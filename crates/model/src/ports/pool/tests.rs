@@ -208,6 +208,12 @@ fn listen(pool: &mut Pool, book: &mut Book, now: Moment) -> Result<(), TestCaseE
             && book.rests.get(port).is_none_or(|from| *from <= now)
     };
     let usable: Vec<Port> = book.allowed.iter().copied().filter(may).collect();
+    let standing = pool.standing_to_listen(now);
+    prop_assert_eq!((standing.size(), standing.free), (book.allowed.len(), usable.len()));
+    prop_assert_eq!(
+        standing.next_ms.is_some(),
+        standing.free == 0 && standing.listening < standing.size()
+    );
     match pool.take_to_listen(now) {
         Choice::Take(local) => {
             prop_assert!(usable.contains(&local.port), "{local:?} of {usable:?}");
