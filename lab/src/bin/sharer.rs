@@ -2,7 +2,7 @@
 //! from its stdin, and answers each line with one.
 
 use lastack_graceful::close::ClosePolicy;
-use lastack_graceful::ports::{Lease, Ports};
+use lastack_graceful::ports::{Lease, Ports, Purpose};
 use lastack_os::claim::Claim;
 use std::io::{self, BufRead as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -91,7 +91,10 @@ fn obey(ports: &Ports) {
                 let it = ports.shares().expect("they are shared");
                 say(&format!("{} {} {} {}", it.members, it.own, it.ports, it.strangers.len()));
             }
-            ["reason", to] => say(&ports.reason(to.parse().expect("an address")).to_string()),
+            ["reason", to] => {
+                let purpose = Purpose::Connect(to.parse().expect("an address"));
+                say(&ports.reason(purpose).to_string());
+            }
             _ => panic!("{line:?}\n{USAGE}"),
         }
     }

@@ -1,7 +1,7 @@
 //! Ports of a pool that are listened on for call-backs: few serve many, and a late call-back meets nobody.
 
 use lastack_graceful::close::ClosePolicy;
-use lastack_graceful::ports::{Listening, Obstacle, Ports};
+use lastack_graceful::ports::{Listening, Obstacle, Ports, Purpose};
 use lastack_lab::namespace::Namespace;
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
@@ -58,11 +58,20 @@ fn who_asks_for_more_than_the_limit_waits_for_one_that_is_done() {
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| ports.listen(AT, 1, soon()).expect("a port"));
         lastack_lab::states::wait_until("it is in the queue", || ports.counts().waited == 2);
+        let reason = ports.longest_wait(Duration::ZERO).expect("it waits");
+        assert_eq!(reason.purpose, Purpose::Listen { at_most: 1 });
+        assert_eq!(
+            reason.to_string(),
+            "waiting for a port to listen on, one of at most 1 at once: 512 ports: 511 free, 1 \
+             listened on"
+        );
+        assert_eq!(ports.longest_wait(LONG), None, "not for so long");
         one.done();
         let next = waiting.join().expect("the waiter");
         assert_eq!(next.port(), port, "the very same listener");
         next.done();
     });
+    assert_eq!(ports.longest_wait(Duration::ZERO), None);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Instances of a program that share the reserved ports: no collision, a fair part for each, nothing left over when one
 //! is killed, and remains seen where they are, in the kernel.
 
-use lastack_graceful::ports::{Obstacle, Ports};
+use lastack_graceful::ports::{Obstacle, Ports, Purpose};
 use lastack_lab::namespace::Namespace;
 use lastack_lab::privilege::without_reserved_ports;
 use lastack_lab::program::{Process, copy_for_anybody};
@@ -13,6 +13,7 @@ use lastack_model::ids::{Port, Uid};
 use lastack_model::state::State;
 use lastack_os::act::destroy::Destroyer;
 use lastack_os::sock_diag::{self, Filter, States};
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -83,6 +84,13 @@ impl Instance {
     fn refused(&mut self) -> String {
         let counts = self.tell("counts");
         counts.split(' ').nth(1).expect("three numbers").to_owned()
+    }
+
+    /// How many files it may have open, from now on.
+    fn limit_files(&self, most: u64) {
+        let pid = Pid::from_raw(self.process.pid() as i32);
+        let limit = Rlimit { current: Some(most), maximum: Some(4096) };
+        prlimit(pid, Resource::Nofile, limit).expect("limited");
     }
 
     /// `SIGKILL`, and its end.
@@ -239,7 +247,7 @@ fn ports_that_others_keep_without_reuse_are_waited_for_and_named() {
     let error = ports.connect(other, began + Duration::from_millis(1500)).expect_err("all kept");
     let Obstacle::NoPortLeft { next: Some(next) } = error.obstacle() else { panic!("{error:?}") };
     assert!(Duration::from_secs(30) < next && next < Duration::from_secs(61), "{next:?}");
-    let reason = ports.reason(other).to_string();
+    let reason = ports.reason(Purpose::Connect(other)).to_string();
     let says = format!(
         "waiting for a port toward {other}: {0} ports: {0} in TIME_WAIT of another program (no \
          SO_REUSEADDR); next in ",
@@ -261,11 +269,35 @@ fn a_program_that_listens_on_all_of_the_ports_is_named() {
     let ports = Ports::builder().ports(600..608).share().expect("shared");
     let error = ports.connect(to, Instant::now() + Duration::from_millis(300)).expect_err("held");
     assert!(matches!(error.obstacle(), Obstacle::NoPortLeft { next: Some(_) }), "{error:?}");
-    let reason = ports.reason(to);
+    let reason = ports.reason(Purpose::Connect(to));
     assert_eq!((reason.standing.held, ports.counts().refused), (8, 0));
     let own = std::process::id();
     assert!(reason.holders.iter().any(|(_, pid, count)| (*pid, *count) == (own, 8)), "{reason}");
     assert!(reason.to_string().contains(&format!("(pid {own}) holds 8")), "{reason}");
+}
+
+#[test]
+fn a_pool_that_cannot_share_at_present_says_so_and_goes_on_when_it_can() {
+    let _namespace = Namespace::enter();
+    let to = server();
+    let mut one = Instance::start();
+    let own = one.shares()[1];
+    one.take(to, own);
+    // What it has open already is enough to obey, and too little for another name.
+    one.limit_files(3);
+    let answer = one.tell(&format!("take {to} 1 300"));
+    assert!(!answer.starts_with("took"), "{answer}");
+    let one = RefCell::new(one);
+    let reason = || one.borrow_mut().tell(&format!("reason {to}"));
+    states::wait_until("it says so", || reason().contains("; the pool failed to "));
+    assert!(
+        reason().contains("Too many open files (os error 24), and tries again"),
+        "{}",
+        reason()
+    );
+    one.borrow().limit_files(4096);
+    one.borrow_mut().take(to, 512 - own);
+    states::wait_until("all is well", || !reason().contains("the pool failed"));
 }
 
 #[test]

@@ -17,8 +17,11 @@ use std::net::IpAddr;
 /// ```
 /// use lastack_graceful::ports::Ports;
 ///
+/// # fn main() -> Result<(), std::net::AddrParseError> {
 /// let ports = Ports::builder().ports(512..=1023).skip([631, 993]).at_random().build();
-/// assert_eq!(ports.standing("192.0.2.1:514".parse().unwrap()).free, 510);
+/// assert_eq!(ports.standing("192.0.2.1:514".parse()?).free, 510);
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Clone, Debug, Default)]
 #[must_use = "nothing happens until `build` is called"]

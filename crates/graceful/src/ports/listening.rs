@@ -94,7 +94,7 @@ impl Ports {
         most: usize,
         deadline: Instant,
     ) -> Result<Listening, ListenError> {
-        let mut place = Place::in_queue(self, Purpose::Listen);
+        let mut place = Place::in_queue(self, Purpose::Listen { at_most: most });
         loop {
             match ask(&mut place, at, most)? {
                 Turn::Have(listening) => return Ok(listening),
@@ -264,7 +264,12 @@ impl State {
                     return choice;
                 }
                 Choice::DryUntil(_) => {
-                    let Some(port) = self.shelf.close_one() else { return choice };
+                    let Some(port) = self.shelf.close_one() else {
+                        if self.shelf.open < most {
+                            self.want_more();
+                        }
+                        return choice;
+                    };
                     self.pool.end_listening(port, now);
                 }
             }

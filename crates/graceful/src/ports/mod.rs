@@ -54,5 +54,6 @@ pub use lease::Lease;
 pub use listening::{ListenError, Listening};
 pub use outgoing::Outgoing;
 pub use pool::{Ports, PortsCounts};
+pub use queue::Purpose;
 pub use reason::Reason;
 pub use sharing::{Shares, Stranger};

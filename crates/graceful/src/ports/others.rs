@@ -48,18 +48,17 @@ impl View {
         Self { range, next: Instant::now() }
     }
 
-    /// Looks if there is a reason to; when it is to be asked again, if it could not yet.
-    pub(super) fn look_if_due(&mut self, ports: &Ports) -> Option<Duration> {
-        if !ports.state().should_look() {
-            return None;
+    /// Looks if there is a reason to; when it is to be asked again, if it could not yet. Where it fails the pool learns from
+    /// each refusal alone.
+    pub(super) fn look_if_due(&mut self, ports: &Ports) -> Result<Option<Duration>> {
+        if !ports.state().should_look(ports.now()) {
+            return Ok(None);
         }
         let now = Instant::now();
         if now < self.next {
-            return Some(self.next - now);
+            return Ok(Some(self.next - now));
         }
-        // Without the list the pool learns from each refusal alone.
-        let _ = self.look(ports);
-        None
+        self.look(ports).map(|()| None)
     }
 
     pub(super) fn look(&mut self, ports: &Ports) -> Result<()> {
@@ -101,8 +100,8 @@ impl Found {
 
 impl State {
     /// Whether the kernel refused something since the last look, or somebody waits for what others hold.
-    fn should_look(&self) -> bool {
-        self.look_wanted || self.queues.is_waited_for() && self.pool.heeds_others()
+    fn should_look(&self, now: Moment) -> bool {
+        self.look_wanted || self.is_waited_for(now) && self.pool.heeds_others()
     }
 
     fn learn(&mut self, found: &[Found], began: Moment) {

@@ -50,6 +50,8 @@ pub(super) struct State {
     /// Sockets of others that hold ports.
     pub(super) held_by: Vec<(Port, Inode)>,
     pub(super) shares: Option<Shares>,
+    /// What failed when the steward last shared and looked.
+    pub(super) troubles: Vec<String>,
 }
 
 /// What a pool has done.
@@ -97,6 +99,7 @@ impl Ports {
             stuck: BTreeSet::new(),
             held_by: Vec::new(),
             shares: None,
+            troubles: Vec::new(),
         };
         Self(Arc::new(Shared {
             state: Mutex::new(state),
@@ -225,11 +228,11 @@ impl Ports {
     /// Whether somebody found no port since this was asked, or waits for one.
     pub(super) fn wants_more(&self) -> bool {
         let mut state = self.state();
-        std::mem::take(&mut state.more_wanted) || state.queues.is_waited_for()
+        std::mem::take(&mut state.more_wanted) || state.is_waited_for(self.now())
     }
 
     pub(super) fn is_waited_for(&self) -> bool {
-        self.state().queues.is_waited_for()
+        self.state().is_waited_for(self.now())
     }
 
     /// The sharing came to this.
@@ -287,13 +290,27 @@ impl State {
                 self.pool.end_listening(port, now);
                 continue;
             }
-            if let Choice::DryUntil(_) = choice
-                && !std::mem::replace(&mut self.more_wanted, true)
-            {
-                self.ring();
+            if let Choice::DryUntil(_) = choice {
+                self.want_more();
             }
             return choice;
         }
+    }
+
+    /// Somebody found no port.
+    pub(super) fn want_more(&mut self) {
+        if !std::mem::replace(&mut self.more_wanted, true) {
+            self.ring();
+        }
+    }
+
+    /// Whether somebody waits for a port that the pool does not have at present.
+    pub(super) fn is_waited_for(&self, now: Moment) -> bool {
+        self.queues.purposes().any(|purpose| match purpose {
+            Purpose::Connect(_) => true,
+            // A queue for listeners may be one for those of whom enough listen already.
+            Purpose::Listen { .. } => !self.pool.may_listen(now),
+        })
     }
 
     /// The kernel refused a port.

@@ -11,15 +11,27 @@ use std::time::Instant;
 
 /// What a port is wanted for.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub(super) enum Purpose {
+#[non_exhaustive]
+pub enum Purpose {
+    /// A connection to there.
     Connect(SocketAddr),
-    Listen,
+    /// Listening.
+    Listen {
+        /// How many may be listened on at once.
+        at_most: usize,
+    },
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Queues {
-    waiting: HashMap<Purpose, VecDeque<u64>>,
-    last_ticket: u64,
+    waiting: HashMap<Purpose, VecDeque<Ticket>>,
+    last_number: u64,
+}
+
+#[derive(Debug)]
+struct Ticket {
+    number: u64,
+    since: Instant,
 }
 
 /// A place in a queue; given up when dropped.
@@ -27,7 +39,7 @@ pub(super) struct Queues {
 pub(super) struct Place<'a> {
     pub(super) ports: &'a Ports,
     purpose: Purpose,
-    ticket: u64,
+    number: u64,
     has_waited: bool,
 }
 
@@ -41,34 +53,42 @@ pub(super) enum Turn<T> {
 
 impl Queues {
     fn join(&mut self, purpose: Purpose) -> u64 {
-        self.last_ticket += 1;
-        self.waiting.entry(purpose).or_default().push_back(self.last_ticket);
-        self.last_ticket
+        self.last_number += 1;
+        let ticket = Ticket { number: self.last_number, since: Instant::now() };
+        self.waiting.entry(purpose).or_default().push_back(ticket);
+        self.last_number
     }
 
-    fn leave(&mut self, purpose: Purpose, ticket: u64) {
+    fn leave(&mut self, purpose: Purpose, number: u64) {
         if let Some(queue) = self.waiting.get_mut(&purpose) {
-            queue.retain(|it| *it != ticket);
+            queue.retain(|it| it.number != number);
             if queue.is_empty() {
                 self.waiting.remove(&purpose);
             }
         }
     }
 
-    /// Whether anybody waits for a port toward somewhere.
-    pub(super) fn is_waited_for(&self) -> bool {
-        self.waiting.keys().any(|purpose| matches!(purpose, Purpose::Connect(_)))
+    /// What ports are waited for, each once.
+    pub(super) fn purposes(&self) -> impl Iterator<Item = Purpose> {
+        self.waiting.keys().copied()
     }
 
-    fn is_first(&self, purpose: Purpose, ticket: u64) -> bool {
-        self.waiting.get(&purpose).and_then(VecDeque::front) == Some(&ticket)
+    /// What somebody has waited for longest, and since when.
+    pub(super) fn longest(&self) -> Option<(Purpose, Instant)> {
+        let first = self.waiting.iter().filter_map(|(it, queue)| Some((*it, queue.front()?.since)));
+        first.min_by_key(|(_, since)| *since)
+    }
+
+    fn is_first(&self, purpose: Purpose, number: u64) -> bool {
+        let first = self.waiting.get(&purpose).and_then(VecDeque::front);
+        first.is_some_and(|ticket| ticket.number == number)
     }
 }
 
 impl<'a> Place<'a> {
     pub(super) fn in_queue(ports: &'a Ports, purpose: Purpose) -> Self {
-        let ticket = ports.state().queues.join(purpose);
-        Self { ports, purpose, ticket, has_waited: false }
+        let number = ports.state().queues.join(purpose);
+        Self { ports, purpose, number, has_waited: false }
     }
 
     /// Asks for a port toward the destination.
@@ -93,11 +113,7 @@ impl<'a> Place<'a> {
         state: &mut State,
         take: impl FnOnce(&mut State) -> Choice,
     ) -> Turn<Local> {
-        let choice = if state.queues.is_first(self.purpose, self.ticket) {
-            take(state)
-        } else {
-            Choice::DryUntil(None)
-        };
+        let choice = if self.is_first(state) { take(state) } else { Choice::DryUntil(None) };
         match choice {
             Choice::Take(local) => Turn::Have(local),
             Choice::DryUntil(next) => {
@@ -109,7 +125,7 @@ impl<'a> Place<'a> {
     }
 
     pub(super) fn is_first(&self, state: &State) -> bool {
-        state.queues.is_first(self.purpose, self.ticket)
+        state.queues.is_first(self.purpose, self.number)
     }
 
     /// The deadline came first.
@@ -123,7 +139,7 @@ impl<'a> Place<'a> {
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        self.ports.state().queues.leave(self.purpose, self.ticket);
+        self.ports.state().queues.leave(self.purpose, self.number);
         self.ports.announce();
     }
 }

@@ -55,11 +55,13 @@ fn run(pool: &Weak<Shared>, bell: &Bell, mut duties: Duties) {
         wait(&[], Some(LEAST.saturating_sub(began.elapsed())));
         bell.fall_silent();
         let Some(ports) = Ports::upgrade(pool) else { return };
-        // What fails now is tried again: the pool goes on with what it has.
-        let content = duties.sharing.step(&ports).unwrap_or(Content::NotYet);
-        let next_look = duties.view.look_if_due(&ports);
-        let is_busy = content == Content::NotYet || ports.is_waited_for();
-        pause = is_busy.then_some(BUSY).into_iter().chain(next_look).min();
+        let shared = duties.sharing.step(&ports);
+        let looked = duties.view.look_if_due(&ports);
+        // What failed is tried again: the pool goes on with what it has, and tells whoever asks why he waits.
+        let failed = [shared.as_ref().err(), looked.as_ref().err()];
+        ports.state().troubles = failed.into_iter().flatten().map(ToString::to_string).collect();
+        let is_busy = !matches!(shared, Ok(Content::Yes)) || ports.is_waited_for();
+        pause = is_busy.then_some(BUSY).into_iter().chain(looked.ok().flatten()).min();
     }
 }
 

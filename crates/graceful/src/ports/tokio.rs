@@ -98,7 +98,7 @@ pub async fn listen(
     most: usize,
     deadline: Instant,
 ) -> Result<Listening, ListenError> {
-    let mut place = Place::in_queue(ports, Purpose::Listen);
+    let mut place = Place::in_queue(ports, Purpose::Listen { at_most: most });
     loop {
         let mut came_free = pin!(ports.came_free());
         came_free.as_mut().enable();
