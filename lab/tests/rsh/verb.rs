@@ -5,6 +5,7 @@ use lastack_lab::program::{Process, Run, path, run};
 use lastack_lab::rshd::Rshd;
 use lastack_lab::states::wait_until;
 use std::io::Read as _;
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
@@ -167,6 +168,18 @@ fn whoever_waits_for_a_port_is_told_why_while_it_waits() {
     wait_until("it says so", || going.said().contains(&reason));
     assert!(going.goes_on(), "it is told before the end");
     going.assert_ends(0);
+}
+
+#[test]
+fn whoever_waits_for_a_port_to_listen_on_is_told_why_too() {
+    let rshd = Rshd::started(&Namespace::enter(), 1, 1);
+    // Servers that say nothing: each set-up keeps its listener until the time is over, and at most 64 are had at once.
+    let _silent = TcpListener::bind("0.0.0.0:514").expect("a port");
+    let hosts = "127.0.1.[1-70]";
+    let mut going = Going::start(&rshd, "said", &["--fanout", "70", "-w", hosts, "echo never"]);
+    let reason = "waiting for a port to listen on, one of at most 64 at once: ";
+    wait_until("it says so", || going.said().contains(reason));
+    assert!(going.goes_on(), "it is told before the end");
 }
 
 #[test]

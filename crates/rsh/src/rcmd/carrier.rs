@@ -8,7 +8,6 @@ use super::line::{leave, leave_errors};
 use super::options::Options;
 use super::request::Request;
 use super::setup::SetUp;
-use super::waits::Waits;
 use super::wrapper::{AtEnd, Input, Mark, wrap};
 use crate::{Carrier, Cause, Failure, Output, Report, Signal, Stage, Stdin, Stop, Task};
 use lastack_graceful::ports::tokio::{Listening, listen};
@@ -29,7 +28,6 @@ pub struct Rsh {
     pub(super) ports: Ports,
     pub(super) options: Options,
     chance: Chance,
-    waits: Waits,
 }
 
 /// A server that has said yes.
@@ -46,7 +44,7 @@ impl Rsh {
     ///
     /// When the kernel's randomness cannot be opened.
     pub fn new(ports: Ports, options: Options) -> io::Result<Self> {
-        Ok(Self { ports, options, chance: Chance::open()?, waits: Waits::default() })
+        Ok(Self { ports, options, chance: Chance::open()? })
     }
 
     /// The pool.
@@ -129,7 +127,7 @@ impl Rsh {
         let remote = task.user.as_deref().map_or(local, str::as_bytes);
         let request = Request::new(local, remote, command)
             .map_err(|error| failed(Stage::SetUp, Cause::System(error.to_string())))?;
-        let dialling = dial((&self.ports, &self.waits), &task.host, self.options.port, time, notes);
+        let dialling = dial(&self.ports, &task.host, self.options.port, time, notes);
         let Dialled { stream, lease, to } = unless_stopped(stop, Stage::Connect, dialling).await?;
         let ear = match errors {
             Errors::Merged => Ok(None),
@@ -191,7 +189,7 @@ impl Carrier for Rsh {
     }
 
     fn waits_for(&self) -> Option<String> {
-        self.waits.longest(WORTH_TELLING).map(|to| self.ports.reason(to).to_string())
+        self.ports.longest_wait(WORTH_TELLING).map(|reason| reason.to_string())
     }
 }
 

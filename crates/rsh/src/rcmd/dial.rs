@@ -1,6 +1,5 @@
 //! From a host's name to a connection from a reserved port: each of its addresses is tried in turn.
 
-use super::waits::Waits;
 use crate::{Cause, Failure, Ran, Stage};
 use lastack_graceful::ports::{self, ConnectError, Lease, Obstacle, Ports};
 use std::io;
@@ -26,7 +25,7 @@ pub(super) struct Time {
 
 /// Connects; what went wrong with addresses before the one that answered goes into the notes. It may be dropped.
 pub(super) async fn dial(
-    (ports, waits): (&Ports, &Waits),
+    ports: &Ports,
     host: &str,
     port: u16,
     time: Time,
@@ -38,9 +37,9 @@ pub(super) async fn dial(
         let now = Instant::now();
         let share = time.until.saturating_duration_since(now) / left;
         left -= 1;
-        let wait = (ports.standing(to).free == 0).then(|| waits.begin(to));
+        let is_dry = ports.standing(to).free == 0;
         let connected = ports::tokio::connect(ports, to, now + share).await;
-        if wait.is_some() {
+        if is_dry {
             let waited = now.elapsed().as_secs_f64();
             notes.push(format!("waited {waited:.1} s for a local port toward {to}"));
         }

@@ -16,7 +16,6 @@ mod printable;
 pub mod request;
 mod session;
 pub mod setup;
-mod waits;
 pub mod wrapper;
 
 pub use carrier::Rsh;

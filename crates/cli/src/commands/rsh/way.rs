@@ -7,10 +7,11 @@ use crate::args::{RshArgs, Stderr, Via, WayArgs};
 use crate::error::Error;
 use crate::report::rsh::{Tally, say};
 use lastack_graceful::ports::Ports;
-use lastack_model::ids::Port;
 use lastack_os::host;
 use lastack_rsh::rcmd::{Errors, Options, Rsh, Session, local_user};
 use lastack_rsh::ssh::{self, Settings, Sharing, Ssh};
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 /// Options that mean nothing on this way are refused: whoever typed them expects something of them.
@@ -101,14 +102,23 @@ fn options(way: &WayArgs) -> Result<Options, Error> {
     Ok(options)
 }
 
-/// The ports, shared with whoever else runs this; none that the host wants left alone.
+/// The ports, shared with whoever else runs this.
 fn ports(way: &WayArgs) -> Result<Ports, Error> {
     let chosen = way.ports.clone().unwrap_or(RESERVED);
+    let others = left_alone(&chosen)?;
+    let all = Ports::builder().ports(chosen).skip(others).at_random();
+    let all = way.from.iter().fold(all, |all, address| all.address(*address));
+    all.share().map_err(|cause| Error::new(format!("failed to {cause}")))
+}
+
+/// The ports that the host wants left alone. Some of those chosen must be left.
+fn left_alone(chosen: &RangeInclusive<u16>) -> Result<BTreeSet<u16>, Error> {
     let blacklist = host::blacklist()?;
     for (line, text) in &blacklist.ignored {
         say(&format!("{}, line {line}: {text:?} is no port, and is passed over", host::BLACKLIST));
     }
-    if chosen.clone().all(|port| blacklist.ports.contains(&Port(port))) {
+    let ports: BTreeSet<u16> = blacklist.ports.into_iter().map(|port| port.0).collect();
+    if chosen.clone().all(|port| ports.contains(&port)) {
         return Err(Error::new(format!(
             "no port is left of {}-{}: {} has them all (see --ports)",
             chosen.start(),
@@ -116,10 +126,7 @@ fn ports(way: &WayArgs) -> Result<Ports, Error> {
             host::BLACKLIST
         )));
     }
-    let others = blacklist.ports.into_iter().map(|port| port.0);
-    let all = Ports::builder().ports(chosen).skip(others).at_random();
-    let all = way.from.iter().fold(all, |all, address| all.address(*address));
-    all.share().map_err(|cause| Error::new(format!("failed to {cause}")))
+    Ok(ports)
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, Error> {
