@@ -73,9 +73,10 @@ impl Namespace {
 
     /// No reset ends a `TIME_WAIT` from now on, so that they can be counted.
     ///
-    /// Otherwise one in some thousands is gone at once where the machine is busy, although no segment is lost: the
-    /// delayed acknowledgement of the end that closes second is overtaken by its FIN, is out of the window then, and
-    /// is answered to a socket that is gone, which resets (RFC 1337 §2; `tcp_timewait_state_process`).
+    /// Otherwise one in some thousands is gone at once where the machine is busy, although no segment is lost: its peer
+    /// was seen to send a reset. The likely cause, which was not captured: the delayed acknowledgement of the end that
+    /// closes second is overtaken by its FIN, is out of the window then, and is answered to a socket that is gone, which
+    /// resets (RFC 1337 §2; `tcp_timewait_state_process`).
     ///
     /// # Panics
     ///
