@@ -88,7 +88,7 @@ impl Instance {
 
     /// How many files it may have open, from now on.
     fn limit_files(&self, most: u64) {
-        let pid = Pid::from_raw(self.process.pid() as i32);
+        let pid = Pid::from_raw(self.process.pid().cast_signed());
         let limit = Rlimit { current: Some(most), maximum: Some(4096) };
         prlimit(pid, Resource::Nofile, limit).expect("limited");
     }
