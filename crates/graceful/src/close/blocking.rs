@@ -32,7 +32,7 @@ impl<T: HalfClose<Below = TcpStream>> CloseOrderly for T {
     fn close_orderly(self, policy: &ClosePolicy) -> io::Result<CloseReport> {
         let (stream, words) = self.half_close();
         let mut course = Course::new(*policy, words);
-        let socket = Watched { stream, is_readable: Cell::new(false) };
+        let socket = Watched::new(stream);
         loop {
             match advance(&socket, &mut course)? {
                 Step::Readable(until) => socket.wait_for(PollFlags::IN, until)?,
@@ -50,19 +50,26 @@ impl<T: HalfClose<Below = TcpStream>> CloseOrderly for T {
     }
 }
 
-/// A stream of which is known whether there may be something to read: as a rule there is nothing at first, and asking
-/// costs as much as reading.
+/// A stream, and what the last wait said of it: as a rule there is nothing to read at first, and asking costs as much as
+/// reading.
 struct Watched {
     stream: TcpStream,
     is_readable: Cell<bool>,
+    may_be_sealed: Cell<bool>,
 }
 
 impl Watched {
+    const fn new(stream: TcpStream) -> Self {
+        Self { stream, is_readable: Cell::new(false), may_be_sealed: Cell::new(true) }
+    }
+
     fn wait_for(&self, wanted: PollFlags, until: Instant) -> io::Result<()> {
         let ready = wait_for(&self.stream, wanted, until)?;
         if !ready.difference(PollFlags::OUT).is_empty() {
             self.is_readable.set(true);
         }
+        // Told of a socket whose two sides are shut, and of one that is closed (`tcp_poll`).
+        self.may_be_sealed.set(ready.contains(PollFlags::HUP));
         Ok(())
     }
 }
@@ -81,6 +88,10 @@ impl Discard for Watched {
         let read = self.stream.discard();
         self.is_readable.set(read != Ok(None));
         read
+    }
+
+    fn may_be_sealed(&self) -> bool {
+        self.may_be_sealed.get()
     }
 }
 

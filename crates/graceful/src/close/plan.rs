@@ -143,8 +143,11 @@ impl Plan {
             Phase::Farewell => self.want_sent(self.layer.farewell),
             Phase::RemoteFirst(until) => Want::Read(until.min(self.limit())),
             Phase::Shutdown => Want::Shutdown,
-            Phase::Drain if self.unacked == Some(0) => Want::Read(self.limit()),
-            Phase::Drain => Want::Read(self.next_look()),
+            Phase::Drain => Want::Read(match self.unacked {
+                Some(0) => self.limit(),
+                Some(_) => self.next_look(),
+                None => self.next_look().min(after(self.looked, FIRST_LOOK)),
+            }),
             Phase::LastAck => Want::Pause(self.limit().min(after(self.looked, self.pause))),
             Phase::Over(outcome) => Want::Finish(self.finish(outcome)),
         }
@@ -154,6 +157,11 @@ impl Plan {
     /// the look.
     pub fn looks_at_state(&self) -> bool {
         self.first_fin == FirstFin::Neither
+    }
+
+    /// Whether [`Seen::unacked`] matters at present: until the FIN is known to be acknowledged, which comes last.
+    pub fn looks_at_unacked(&self) -> bool {
+        !self.fin_sent || self.unacked != Some(0)
     }
 
     /// So many octets of the layer above were handed to the kernel.
@@ -358,6 +366,8 @@ const NEVER: Duration = Duration::from_secs(100 * 366 * 24 * 60 * 60);
 /// An answer over a fast network comes within this time.
 const FIRST_PAUSE: Duration = Duration::from_micros(200);
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
+/// How much is acknowledged is looked at so soon where it was not when our FIN was sent. A peer nearby has closed by then.
+const FIRST_LOOK: Duration = Duration::from_millis(50);
 
 #[cfg(test)]
 mod tests;

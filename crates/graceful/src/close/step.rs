@@ -144,11 +144,14 @@ fn say(
     Ok(Progress::Some)
 }
 
-fn shut_down(socket: &impl AsFd, plan: &mut Plan) -> io::Result<()> {
-    let before = state(socket, plan)?;
+fn shut_down(socket: &impl Discard, plan: &mut Plan) -> io::Result<()> {
+    let before = look_before_fin(socket, plan)?;
+    if plan.want() != Want::Shutdown {
+        return Ok(());
+    }
     match net::shutdown(socket, Shutdown::Write) {
         Ok(()) => {
-            let seen = seen(socket, plan)?;
+            let seen = seen_after_fin(socket, plan)?;
             plan.handle_shutdown(before, seen);
         }
         // The connection is gone already. Why is said once, to whoever asks first.
@@ -164,11 +167,32 @@ fn shut_down(socket: &impl AsFd, plan: &mut Plan) -> io::Result<()> {
     Ok(())
 }
 
-fn take(read: Result<Option<u64>, Errno>, socket: &impl AsFd, plan: &mut Plan) -> io::Result<()> {
+/// The state, where the peer's FIN may be here already. What has come in is thrown away in any case, and trying to read
+/// costs half of what asking for the state does.
+fn look_before_fin(socket: &impl Discard, plan: &mut Plan) -> io::Result<Option<State>> {
+    if !plan.looks_at_state() {
+        return Ok(None);
+    }
+    match discard(socket) {
+        Ok(None) => Ok(None),
+        read => {
+            take(read, socket, plan)?;
+            state(socket, plan)
+        }
+    }
+}
+
+fn take(
+    read: Result<Option<u64>, Errno>,
+    socket: &impl Discard,
+    plan: &mut Plan,
+) -> io::Result<()> {
     let seen = match read {
         // Who was first is all that this end can tell; what of ours was acknowledged, the next look shows.
         Ok(Some(0)) if plan.looks_at_state() => {
-            Seen { now: Instant::now(), state: state(socket, plan)?, unacked: None }
+            let state =
+                if socket.may_be_sealed() { state(socket, plan)? } else { Some(State::CloseWait) };
+            Seen { now: Instant::now(), state, unacked: None }
         }
         _ => seen(socket, plan)?,
     };
@@ -207,8 +231,21 @@ fn over(error: Errno, socket: &impl AsFd, plan: &mut Plan) -> io::Result<()> {
 }
 
 fn seen(socket: &impl AsFd, plan: &Plan) -> io::Result<Seen> {
-    let unacked = Some(connection::unacknowledged(socket)?);
+    let unacked =
+        if plan.looks_at_unacked() { Some(connection::unacknowledged(socket)?) } else { None };
     Ok(Seen { now: Instant::now(), state: state(socket, plan)?, unacked })
+}
+
+/// As [`seen`], where the state may tell as much of the FIN just sent as is to be known at once.
+fn seen_after_fin(socket: &impl AsFd, plan: &Plan) -> io::Result<Seen> {
+    let state = state(socket, plan)?;
+    let unacked = match state {
+        Some(State::FinWait2) => Some(0),
+        // The acknowledgement mostly comes with the peer's own FIN (`tcp_fin`, `inet_csk_enter_pingpong_mode`).
+        Some(State::FinWait1) => None,
+        _ => Some(connection::unacknowledged(socket)?),
+    };
+    Ok(Seen { now: Instant::now(), state, unacked })
 }
 
 /// The state, as long as it can tell the plan anything: each look is a system call.
@@ -223,6 +260,11 @@ fn state(socket: &impl AsFd, plan: &Plan) -> io::Result<Option<State>> {
 pub(super) trait Discard: AsFd {
     /// Throws away what is there: how many octets, 0 at the end of the stream, `None` when there is nothing yet.
     fn discard(&self) -> Result<Option<u64>, Errno>;
+
+    /// Whether this side's FIN may have been sent before, as far as is known without a system call.
+    fn may_be_sealed(&self) -> bool {
+        true
+    }
 }
 
 /// As [`Discard::discard`], by asking the kernel.

@@ -47,6 +47,19 @@ fn this_side_first_and_then_the_peer() {
 }
 
 #[test]
+fn what_is_acknowledged_is_looked_at_soon_where_it_was_not_with_our_fin() {
+    let mut story = Story::of(ClosePolicy::server());
+    let unlooked = Seen { unacked: None, ..story.at(0, State::FinWait1, 0) };
+    story.shut_down(State::Established, unlooked);
+    assert_eq!(story.plan.want(), Want::Read(story.began + Duration::from_millis(50)));
+    story.plan.handle_timeout(story.at(1, State::FinWait1, 101));
+    let next = story.began + SECOND + ClosePolicy::server().idle / 4;
+    assert_eq!(story.plan.want(), Want::Read(next));
+    story.plan.handle_end(story.at(2, State::Closed, 0));
+    assert_eq!(story.over(Finish::Close).first_fin, FirstFin::LocalOrBoth);
+}
+
+#[test]
 fn the_peer_first_where_it_may() {
     let mut story = Story::of(ClosePolicy::server().remote_first(SECOND));
     assert_eq!(story.plan.want(), Want::Read(story.began + SECOND));
