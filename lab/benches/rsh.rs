@@ -30,6 +30,9 @@ fn main() {
     if wanted.any(&["stock", "ours"]) {
         sustained(commands, &wanted);
     }
+    if wanted.is(&WHO, "turns") {
+        in_turns();
+    }
     if wanted.is(&WHO, "at-once") {
         at_once();
     }
@@ -66,8 +69,9 @@ impl Wanted {
     }
 }
 
-/// The other clients, ours, a thousand commands at the same time, many commands on one connection, ssh.
-const WHO: [&str; 5] = ["stock", "ours", "at-once", "session", "ssh"];
+/// The other clients, ours, the fastest of the others and ours in short turns, a thousand commands at the same time, many
+/// commands on one connection, ssh.
+const WHO: [&str; 6] = ["stock", "ours", "turns", "at-once", "session", "ssh"];
 const WHERE: [&str; 2] = ["one-host", "eight-hosts"];
 const TIMESTAMPS: [&str; 2] = ["on", "off"];
 
@@ -122,8 +126,48 @@ fn sustained(commands: u32, wanted: &Wanted) {
     }
 }
 
+/// The rates of turns so short that nobody fails yet, and their ratio to `pdsh`'s in the same round: the machine is not as
+/// fast in one minute as in the next.
+fn in_turns() {
+    println!("\n{TURN} commands each, on 8 hosts, {TURNS} rounds in turns");
+    println!("{:<24}{:>14}{:>16}", "client", "median cmd/s", "median ratio");
+    let ways = [Errors::Merged, Errors::Acknowledged, Errors::Early].map(Who::Ours);
+    let all: Vec<Who> = [Who::Stock(Client::Pdsh)].into_iter().chain(ways).collect();
+    let mut rates = vec![Vec::new(); all.len()];
+    for round in 0..TURNS {
+        // Nobody is always behind the same one.
+        for at in (0..all.len()).map(|at| (at + round) % all.len()) {
+            let row = Row { servers: 8, timestamps: true, who: all[at] };
+            rates[at].push(apart(move || {
+                let tally = row.run(TURN).0;
+                assert_eq!(tally.failed, 0, "{row:?}: {tally:?}");
+                rate(tally.succeeded, tally.elapsed)
+            }));
+        }
+    }
+    for (who, own) in all.iter().zip(&rates) {
+        let ratios = own.iter().zip(&rates[0]).map(|(own, pdsh)| own / pdsh);
+        println!(
+            "{:<24}{:>14.0}{:>16.3}",
+            who.name(),
+            median(own.clone()),
+            median(ratios.collect())
+        );
+    }
+}
+
+fn median(mut numbers: Vec<f64>) -> f64 {
+    numbers.sort_by(f64::total_cmp);
+    numbers[numbers.len() / 2]
+}
+
 impl Row {
     fn measure(self, commands: u32) -> String {
+        let (tally, rshd) = self.run(commands);
+        self.shown(&tally, &rshd)
+    }
+
+    fn run(self, commands: u32) -> (Tally, Rshd) {
         let here = Namespace::enter();
         let rshd = Rshd::started(&here, self.servers, 1);
         if !self.timestamps {
@@ -136,7 +180,7 @@ impl Row {
                 ours(errors).count(&hosts(self.servers), commands, AT_ONCE as usize)
             }
         };
-        self.shown(&tally, &rshd)
+        (tally, rshd)
     }
 
     /// One after the other, as long as it goes.
@@ -330,3 +374,5 @@ fn rate(count: usize, elapsed: Duration) -> f64 {
 const AT_ONCE: u32 = 32;
 const A_MINUTE: Duration = Duration::from_secs(60);
 const SSH_ROUNDS: usize = 3;
+const TURN: u32 = 500;
+const TURNS: usize = 15;
