@@ -77,11 +77,7 @@ pub(super) async fn heed(
                 }
                 Meaning::AtOnce => end(Exit::Interrupted),
             },
-            () = next(&mut signals.terminate) => {
-                is_stopping = true;
-                interrupt(&control, &standing, Signal::Terminate);
-            }
-            () = next(&mut signals.hang_up) => {
+            () = either(&mut signals.terminate, &mut signals.hang_up) => {
                 is_stopping = true;
                 interrupt(&control, &standing, Signal::Terminate);
             }
@@ -105,6 +101,13 @@ fn meaning(last: Option<Instant>, is_stopping: bool) -> Meaning {
         _ if is_stopping => Meaning::AtOnce,
         Some(last) if last.elapsed() < AGAIN => Meaning::Stop,
         Some(_) | None => Meaning::Status,
+    }
+}
+
+async fn either(one: &mut Option<unix::Signal>, other: &mut Option<unix::Signal>) {
+    tokio::select! {
+        () = next(one) => {}
+        () = next(other) => {}
     }
 }
 
