@@ -3,6 +3,7 @@
 //! Children are started one at a time and `lastack` runs one at a time: between fork and exec a child has a copy of
 //! every descriptor of this process, which would hold sockets open for a moment and be seen as one more holder.
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::cell::Cell;
 use std::io;
@@ -67,6 +68,15 @@ impl Process {
     /// Its pid.
     pub fn pid(&self) -> u32 {
         self.0.id()
+    }
+
+    /// Sends it a signal, without waiting for other tests as a program that does so would.
+    ///
+    /// # Panics
+    ///
+    /// When it was waited for.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.0), signal).expect("a signal to our own child");
     }
 
     /// The child, to talk to it.

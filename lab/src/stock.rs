@@ -60,7 +60,7 @@ impl Client {
         command.arg(limit.as_secs().to_string()).args(["sh", "-c", script, "sh"]);
         command.args([commands, at_once, ALIASES.into(), ROUND].map(|number| number.to_string()));
         let began = Instant::now();
-        let run = program::run(command.arg(option));
+        let run = program::run_beside_others(command.arg(option));
         Tally::of(&run.stdout, began.elapsed())
     }
 }

@@ -9,7 +9,7 @@ use lastack_lab::states::{self, wait_until};
 use lastack_model::ids::Pid;
 use lastack_model::stop::{Means, Stop};
 use lastack_os::act::stop::{self, Kill, Stopped};
-use rustix::process::{Signal, kill_process};
+use rustix::process::Signal;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpStream};
@@ -29,11 +29,6 @@ pub(crate) fn deaf(port: u16) -> Process {
     BufReader::new(output).read_line(&mut line).expect("a line");
     assert_eq!(line, "ready\n");
     deaf
-}
-
-fn signal(pid: u32, signal: Signal) {
-    let raw = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw).expect("a pid");
-    kill_process(raw, signal).expect("a signal");
 }
 
 #[test]
@@ -82,7 +77,7 @@ fn a_stopped_program_is_named_as_such_and_ended_only_by_kill() {
     let port = fresh_port();
     let bystander = Bystander::on(port);
     let stopped = holder(states::listening(&request(LOCAL, port)));
-    signal(stopped.pid(), Signal::STOP);
+    stopped.signal(Signal::STOP);
     let stat = || fs::read_to_string(format!("/proc/{}/stat", stopped.pid())).expect("it is there");
     wait_until("it is stopped", || stat().contains(") T "));
     let place = format!("127.0.0.1:{port}");
@@ -100,7 +95,7 @@ fn a_program_that_ends_between_plan_and_act_is_no_error() {
     let server = holder(states::listening(&request(LOCAL, port)));
     let ended = Terminal::session(&[&format!("127.0.0.1:{port}")], |terminal| {
         terminal.is_asked(1);
-        signal(server.pid(), Signal::KILL);
+        server.signal(Signal::KILL);
         wait_until("it has ended", || !runs(server.pid()));
         terminal.types("y\n");
     });
@@ -117,7 +112,7 @@ fn a_program_that_was_started_again_meanwhile_is_not_stopped_unseen() {
     let mut reborn = None;
     let ended = Terminal::session(&[&format!("127.0.0.1:{port}")], |terminal| {
         terminal.is_asked(1);
-        signal(server.pid(), Signal::KILL);
+        server.signal(Signal::KILL);
         wait_until("it has ended", || !runs(server.pid()));
         let listener = states::listening(&request(LOCAL, port));
         reborn = Some(holder(listener));

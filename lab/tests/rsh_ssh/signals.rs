@@ -3,6 +3,7 @@
 use crate::scene::{Going, Scene};
 use lastack_lab::program::run;
 use lastack_lab::states::wait_until;
+use rustix::process::Signal;
 use std::fs::{self, File};
 use std::process::Command;
 
@@ -21,7 +22,7 @@ fn waiting(scene: &Scene, word: &str) -> Going {
 fn one_interrupt_says_who_runs_and_goes_on() {
     let scene = Scene::new();
     let mut going = waiting(&scene, "once");
-    going.signal("-INT");
+    going.signal(Signal::INT);
     wait_until("it says who runs", || going.said().contains("1 running"));
     assert!(going.said().contains("running: node1 ("), "{}", going.said());
     drop(File::options().write(true).open(scene.file("pipe")).expect("its end"));
@@ -32,9 +33,9 @@ fn one_interrupt_says_who_runs_and_goes_on() {
 fn a_second_interrupt_soon_after_stops_what_runs() {
     let scene = Scene::new();
     let mut going = waiting(&scene, "twice");
-    going.signal("-INT");
+    going.signal(Signal::INT);
     wait_until("it has heard", || going.said().contains("1 running"));
-    going.signal("-INT");
+    going.signal(Signal::INT);
     assert_eq!(going.code(), Some(130), "{}", going.said());
     let text = going.said().split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(text.contains("stopped with signal 2 (the command may still run there)"), "{text}");
@@ -45,7 +46,7 @@ fn a_second_interrupt_soon_after_stops_what_runs() {
 fn an_end_from_outside_stops_what_runs() {
     let scene = Scene::new();
     let mut going = waiting(&scene, "outside");
-    going.signal("-TERM");
+    going.signal(Signal::TERM);
     assert_eq!(going.code(), Some(130), "{}", going.said());
     assert_eq!((Scene::clients("outside"), scene.left()), (0, vec![]));
 }
@@ -55,7 +56,7 @@ fn when_it_is_killed_its_ssh_ends_and_the_next_run_tidies_up() {
     let scene = Scene::new();
     let mut going = waiting(&scene, "killed");
     assert_eq!(Scene::clients("killed"), 1);
-    going.signal("-KILL");
+    going.signal(Signal::KILL);
     assert_eq!(going.code(), None);
     wait_until("no ssh is left", || Scene::clients("killed") == 0);
     assert_eq!(scene.left().len(), 1, "its folder");
@@ -94,9 +95,8 @@ fn what_was_ignored_before_stays_ignored() {
     shell.args(["-c", script]).env("L", lastack_lab::program::path()).env("COMMAND", &command);
     let mut going = lastack_lab::program::Process::start(&mut shell);
     wait_until("the command has begun", || began.exists());
-    let pid = going.pid().to_string();
-    for signal in ["-INT", "-INT", "-INT", "-HUP"] {
-        assert_eq!(run(Command::new("kill").args([signal, &pid])).code, Some(0));
+    for signal in [Signal::INT, Signal::INT, Signal::INT, Signal::HUP] {
+        going.signal(signal);
     }
     drop(File::options().write(true).open(pipe).expect("its end"));
     assert_eq!(going.child().wait().expect("its end").code(), Some(0));

@@ -1,7 +1,7 @@
 //! An example of `lastack-graceful` as a process.
 
 use lastack_lab::program::{NOBODY, Process, User, path};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::SocketAddr;
 use std::os::unix::process::CommandExt as _;
@@ -33,8 +33,7 @@ impl Server {
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
-        let pid = i32::try_from(self.process.pid()).ok().and_then(Pid::from_raw);
-        kill_process(pid.expect("a pid"), signal).expect("a signal sent");
+        self.process.signal(signal);
     }
 
     /// How many descriptors it has.
