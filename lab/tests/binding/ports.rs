@@ -6,11 +6,9 @@ use lastack_graceful::ports::{Obstacle, Outgoing, Ports};
 use lastack_lab::link::{HERE, OtherHost, THERE};
 use lastack_lab::namespace::Namespace;
 use lastack_lab::privilege::without_reserved_ports;
-use rustix::fd::AsFd as _;
-use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
-use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::thread;
 use std::time::{Duration, Instant};
 
 const LONG: Duration = Duration::from_secs(20);
@@ -38,7 +36,7 @@ impl Hosts {
     fn server(&self, port: u16, first: First) -> SocketAddr {
         self.far.run(move |_| {
             let listener = TcpListener::bind((THERE, port)).expect("a listener");
-            std::thread::spawn(move || {
+            thread::spawn(move || {
                 for stream in listener.incoming() {
                     serve(stream.expect("a connection"), first);
                 }
@@ -77,17 +75,6 @@ fn ask(ports: &Ports, to: SocketAddr, first: First) -> (u16, TimeWait) {
     (port, lease.close_orderly(stream, &policy(first)).expect("a close").time_wait)
 }
 
-fn in_this_namespace<T: Send + 'static>(
-    act: impl FnOnce() -> T + Send + 'static,
-) -> std::thread::JoinHandle<T> {
-    let namespace = File::open("/proc/thread-self/ns/net").expect("this namespace");
-    std::thread::spawn(move || {
-        move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))
-            .expect("the same namespace");
-        act()
-    })
-}
-
 #[test]
 fn thirty_two_reserved_ports_serve_many_commands_at_once_where_the_server_closes_first() {
     let hosts = Hosts::set_up();
@@ -96,7 +83,7 @@ fn thirty_two_reserved_ports_serve_many_commands_at_once_where_the_server_closes
     let clients: Vec<_> = (0..8)
         .map(|_| {
             let ports = ports.clone();
-            in_this_namespace(move || {
+            thread::spawn(move || {
                 (0..100).map(|_| ask(&ports, to, First::Server)).collect::<Vec<_>>()
             })
         })
@@ -137,36 +124,6 @@ fn five_hundred_ports_serve_as_many_connections_toward_each_of_three_servers_and
 }
 
 #[test]
-fn a_dry_pool_waits_until_the_first_time_wait_is_over() {
-    let hosts = Hosts::set_up();
-    hosts.namespace.set("ipv4/tcp_timestamps", "0");
-    let to = hosts.server(514, First::Client);
-    let ports = Ports::of(1008..=1023);
-    let began = Instant::now();
-    for _ in 0..16 {
-        ask(&ports, to, First::Client);
-    }
-    let waiting: Vec<_> = (0..4)
-        .map(|_| {
-            let ports = ports.clone();
-            in_this_namespace(move || {
-                let deadline = Instant::now() + Duration::from_secs(90);
-                ports.connect(to, deadline).map(|(stream, lease)| {
-                    let policy = ClosePolicy::client();
-                    let _ = lease.close_orderly(stream, &policy).expect("a close");
-                })
-            })
-        })
-        .collect();
-    for waited in waiting {
-        waited.join().expect("a client").expect("a port in the end");
-    }
-    assert!(began.elapsed() >= Duration::from_secs(65), "{:?}", began.elapsed());
-    let counts = ports.counts();
-    assert_eq!((counts.connected, counts.refused, counts.waited), (20, 0, 4), "{counts:?}");
-}
-
-#[test]
 fn a_port_that_comes_back_wakes_the_one_who_has_waited_longest() {
     let hosts = Hosts::set_up();
     let to = hosts.server(514, First::Server);
@@ -176,7 +133,7 @@ fn a_port_that_comes_back_wakes_the_one_who_has_waited_longest() {
     let mut waiting = Vec::new();
     for number in 0..4 {
         let (pool, sender) = (ports.clone(), sender.clone());
-        waiting.push(in_this_namespace(move || {
+        waiting.push(thread::spawn(move || {
             let (mut stream, lease) = pool.connect(to, Instant::now() + LONG).expect("a port");
             sender.send(number).expect("told");
             stream.write_all(b"q").expect("sent");
