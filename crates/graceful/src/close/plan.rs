@@ -70,7 +70,7 @@ pub enum Want {
     SendAndRead(u64, Instant),
     /// The same without reading: the end of the stream was read.
     Send(u64, Instant),
-    /// Send the FIN (`shutdown` for writing), then [`Plan::handle_shutdown`].
+    /// Send the FIN (`shutdown` for writing), then [`Plan::handle_shutdown`]. What has come in may be read and told before.
     Shutdown,
     /// Read when there is something to read: [`Plan::handle_octets`], [`Plan::handle_end`], or one of
     /// [`Plan::handle_reset`] and [`Plan::handle_lost`]. If there is nothing until this moment:

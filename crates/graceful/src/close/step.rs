@@ -190,8 +190,11 @@ fn take(
     let seen = match read {
         // Who was first is all that this end can tell; what of ours was acknowledged, the next look shows.
         Ok(Some(0)) if plan.looks_at_state() => {
-            let state =
-                if socket.may_be_sealed() { state(socket, plan)? } else { Some(State::CloseWait) };
+            let state = if socket.is_in_close_wait() {
+                Some(State::CloseWait)
+            } else {
+                state(socket, plan)?
+            };
             Seen { now: Instant::now(), state, unacked: None }
         }
         _ => seen(socket, plan)?,
@@ -261,9 +264,10 @@ pub(super) trait Discard: AsFd {
     /// Throws away what is there: how many octets, 0 at the end of the stream, `None` when there is nothing yet.
     fn discard(&self) -> Result<Option<u64>, Errno>;
 
-    /// Whether this side's FIN may have been sent before, as far as is known without a system call.
-    fn may_be_sealed(&self) -> bool {
-        true
+    /// Whether the last wait saw the peer's FIN here and this side's not sent, which is `CLOSE_WAIT` and stays so: `false`
+    /// where it did not, or that is not known without a system call.
+    fn is_in_close_wait(&self) -> bool {
+        false
     }
 }
 

@@ -151,12 +151,12 @@ impl Discard for TcpStream {
         }
     }
 
-    /// The runtime remembers `EPOLLHUP` too, which is told of a socket whose two sides are shut (`tcp_poll`).
-    fn may_be_sealed(&self) -> bool {
+    /// The runtime remembers too that the peer's side was shut (`EPOLLRDHUP`), and that both were (`EPOLLHUP`; `tcp_poll`).
+    fn is_in_close_wait(&self) -> bool {
         let ready = pin!(self.ready(Interest::READABLE | Interest::WRITABLE));
         match ready.poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(Ok(ready)) => ready.is_write_closed(),
-            Poll::Ready(Err(_)) | Poll::Pending => true,
+            Poll::Ready(Ok(ready)) => ready.is_read_closed() && !ready.is_write_closed(),
+            Poll::Ready(Err(_)) | Poll::Pending => false,
         }
     }
 }
