@@ -32,7 +32,7 @@ Usage: cargo xtask TASK
   bench echo      connections per second with an orderly close, beside a plain one (as root)
   bench free      how soon `lastack free` frees a port beside ss -K, fuser -k and others, and what dies (as root)
   bench listener  how many requests fail while one listener follows another, by how the old one is closed (as root)
-  bench rsh [COMMANDS] [stock|ours|at-once|session|ssh|one-host|eight-hosts|on|off...]
+  bench rsh [COMMANDS] [stock|ours|turns|at-once|session|ssh|one-host|eight-hosts|on|off...]
                   commands over rsh and ssh beside rsh, pdsh and clush (as root; 20,000 commands if not said), or parts
   bench wait      how soon `lastack wait` runs its command, and what waiting costs (as root)
   bench why       what `lastack why` costs beside ss, lsof and others, on crowds of sockets (as root)
