@@ -1,6 +1,7 @@
 //! What is told of a fan-out while it goes on.
 
 use crate::{Failure, Piece, Report};
+use std::collections::VecDeque;
 use std::time::Duration;
 use tokio::sync::mpsc::{Receiver, UnboundedReceiver};
 
@@ -64,35 +65,62 @@ pub enum NotRun {
 pub struct Events {
     news: UnboundedReceiver<Event>,
     pieces: Receiver<Piece>,
-    /// News that waits until so many pieces that were written before it are told.
-    held: Option<(usize, Event)>,
+    /// The next piece to be told, as soon as no news comes before it.
+    piece: Option<Piece>,
+    /// How many pieces were told.
+    told: u64,
+    /// News of what came after pieces, and how many pieces are to be told before.
+    held: VecDeque<(u64, Event)>,
 }
 
 impl Events {
     pub(super) const fn new(news: UnboundedReceiver<Event>, pieces: Receiver<Piece>) -> Self {
-        Self { news, pieces, held: None }
+        Self { news, pieces, piece: None, told: 0, held: VecDeque::new() }
     }
 
-    /// The next event; `None` when it is over. What a task wrote comes before its end. Dropping the future loses none.
+    /// The next event; `None` when it is over. What a task wrote comes after its start and before its end, and output of
+    /// one keeps no news of another waiting for longer than it was written before. Dropping the future loses none.
     pub async fn next(&mut self) -> Option<Event> {
         loop {
-            if let Some((before, event)) = self.held.take() {
-                if before > 0
-                    && let Ok(piece) = self.pieces.try_recv()
-                {
-                    self.held = Some((before - 1, event));
-                    return Some(Event::Wrote(piece));
+            // A start is told before its task can write: having a piece, one has the news that come before it.
+            while let Ok(event) = self.news.try_recv() {
+                if let Some(event) = self.heard(event) {
+                    return Some(event);
                 }
-                return Some(event);
             }
-            let event = tokio::select! {
+            if self.held.front().is_some_and(|(due, _)| *due <= self.told) {
+                return self.held.pop_front().map(|(_, event)| event);
+            }
+            if let Some(piece) = self.piece.take() {
+                self.told += 1;
+                return Some(Event::Wrote(piece));
+            }
+            tokio::select! {
                 biased;
-                Some(piece) = self.pieces.recv() => return Some(Event::Wrote(piece)),
-                event = self.news.recv() => event,
-            };
-            match event {
-                Some(event) => self.held = Some((self.pieces.len(), event)),
-                None => return self.pieces.try_recv().ok().map(Event::Wrote),
+                event = self.news.recv() => match event {
+                    Some(event) => {
+                        if let Some(event) = self.heard(event) {
+                            return Some(event);
+                        }
+                    }
+                    None => match self.pieces.try_recv() {
+                        Ok(piece) => self.piece = Some(piece),
+                        Err(_) => return self.held.pop_front().map(|(_, event)| event),
+                    },
+                },
+                Some(piece) = self.pieces.recv() => self.piece = Some(piece),
+            }
+        }
+    }
+
+    /// News to be told at once; others are kept until the pieces that were written before them are told.
+    fn heard(&mut self, event: Event) -> Option<Event> {
+        match event {
+            Event::Started { attempt: 1, .. } | Event::Stopping(_) => Some(event),
+            _ => {
+                let before = self.pieces.len() + usize::from(self.piece.is_some());
+                self.held.push_back((self.told + before as u64, event));
+                None
             }
         }
     }

@@ -153,6 +153,12 @@ impl Carrier for Acting {
                 }
                 Ok(0)
             }
+            "yes" => loop {
+                tokio::select! {
+                    () = output.put(Source::Stdout, b"y") => {}
+                    signal = stop.pulled() => break failed(Cause::Stopped(signal), Ran::Perhaps),
+                }
+            },
             text => {
                 output.put(Source::Stdout, text.as_bytes()).await;
                 Ok(7)
@@ -220,6 +226,30 @@ async fn what_a_task_wrote_comes_before_its_end_and_is_complete() {
         }
     }
     assert_eq!(written, [2 * QUEUE; 4]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_writes_without_end_keeps_no_news_of_others_waiting_and_starts_before_it_writes() {
+    const ENDED: usize = 50;
+    let terms = Terms { width: 2, ..Terms::default() };
+    let commands = [&["yes"][..], &["a"; ENDED]].concat();
+    let (control, mut events) = start(Arc::new(Acting::default()), lists(&commands), terms);
+    let (mut started, mut ended, mut told) = (BTreeSet::new(), 0, 0);
+    while ended < ENDED {
+        match events.next().await.expect("it goes on") {
+            Event::Started { task, .. } => assert!(started.insert(task)),
+            Event::Wrote(piece) => assert!(started.contains(&piece.task), "{piece:?}"),
+            Event::Ended { .. } => ended += 1,
+            other => panic!("{other:?}"),
+        }
+        told += 1;
+        assert!(told < 4 * ENDED * QUEUE, "{ended} ended");
+    }
+    control.stop(Signal::Terminate);
+    assert_eq!(
+        report_of(&all(events).await, 0).result.as_ref().map_err(|failure| &failure.cause),
+        Err(&Cause::Stopped(Signal::Terminate))
+    );
 }
 
 #[tokio::test(start_paused = true)]
