@@ -127,8 +127,10 @@ impl ConnectError {
 impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "connect to {}", self.destination)?;
-        if let Some(local) = self.local {
-            write!(f, " from {local}")?;
+        match self.local.map(|local| (local, local.ip().is_unspecified(), local.port())) {
+            None | Some((_, true, 0)) => {}
+            Some((_, true, port)) => write!(f, " from port {port}")?,
+            Some((local, false, _)) => write!(f, " from {local}")?,
         }
         write!(f, ": {}", self.words())
     }
@@ -143,5 +145,30 @@ impl std::error::Error for ConnectError {
 impl From<ConnectError> for io::Error {
     fn from(error: ConnectError) -> Self {
         Self::new(error.cause.kind(), error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(local: &str) -> String {
+        let local = Some(local.parse().expect("an address"));
+        let destination = "127.0.0.1:514".parse().expect("an address");
+        let cause = Errno::CONNREFUSED.into();
+        ConnectError { step: Step::Connect, local, destination, cause }.to_string()
+    }
+
+    #[test]
+    fn says_of_its_local_address_only_what_was_chosen() {
+        assert_eq!(refused("[::]:0"), "connect to 127.0.0.1:514: nobody listens there");
+        assert_eq!(
+            refused("0.0.0.0:680"),
+            "connect to 127.0.0.1:514 from port 680: nobody listens there"
+        );
+        assert_eq!(
+            refused("127.0.0.2:680"),
+            "connect to 127.0.0.1:514 from 127.0.0.2:680: nobody listens there"
+        );
     }
 }
