@@ -7,6 +7,8 @@ use crate::sys;
 use lastack_model::facts::PortRange;
 use lastack_model::state::State;
 use rustix::fd::AsFd;
+use rustix::io::Errno;
+use rustix::net::{self, RecvAncillaryBuffer, RecvFlags};
 use std::io;
 use std::time::Duration;
 
@@ -42,6 +44,19 @@ pub fn info(socket: &impl AsFd) -> io::Result<Info> {
 /// A FIN counts as one.
 pub fn unacknowledged(socket: &impl AsFd) -> io::Result<u32> {
     sys::unacknowledged(socket)
+}
+
+/// Throws away what the kernel has to tell beside the octets: that `MSG_ZEROCOPY` is done with a buffer, time stamps, the
+/// errors of `IP_RECVERR` (`MSG_ERRQUEUE`). As long as any of it is there, `poll()` says `POLLERR` at once (`tcp_poll`).
+pub fn clear_error_queue(socket: &impl AsFd) -> io::Result<()> {
+    let flags = RecvFlags::ERRQUEUE | RecvFlags::DONTWAIT;
+    loop {
+        match net::recvmsg(socket, &mut [], &mut RecvAncillaryBuffer::default(), flags) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        }
+    }
 }
 
 /// From now on closing the descriptor resets the connection (`SO_LINGER` of 0 s; `tcp_close`, `tcp_disconnect`).
@@ -92,3 +107,37 @@ const PROBES_AT: usize = 3;
 const LAST_ACK_AT: usize = 56;
 /// Where it has its round-trip time, in microseconds.
 const ROUND_TRIP_AT: usize = 68;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    use std::io::Write as _;
+    use std::net::{TcpListener, TcpStream};
+
+    /// `include/uapi/linux/net_tstamp.h`: when an octet was acknowledged, told without its packet.
+    const TELL_OF_ACKNOWLEDGEMENTS: u32 = 1 << 4 | 1 << 7 | 1 << 9 | 1 << 11;
+
+    #[test]
+    fn an_error_queue_is_emptied_and_what_was_received_stays() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
+        let mut ours =
+            TcpStream::connect(listener.local_addr().expect("bound")).expect("connected");
+        let (mut peer, _) = listener.accept().expect("accepted");
+        let option = (libc::SOL_SOCKET, libc::SO_TIMESTAMPING);
+        sys::set_number(&ours, option, TELL_OF_ACKNOWLEDGEMENTS.cast_signed()).expect("the option");
+        let flags = |wait: i64| {
+            let mut sockets = [PollFd::new(&ours, PollFlags::empty())];
+            poll(&mut sockets, Some(&Timespec { tv_sec: wait, tv_nsec: 0 })).expect("a look");
+            sockets[0].revents()
+        };
+        (&ours).write_all(b"first").expect("sent");
+        assert!(flags(10).contains(PollFlags::ERR), "nothing was told");
+        peer.write_all(b"answer").expect("sent");
+        clear_error_queue(&ours).expect("emptied");
+        assert_eq!(flags(0), PollFlags::empty());
+        let mut answer = [0; 6];
+        io::Read::read_exact(&mut ours, &mut answer).expect("read");
+        assert_eq!(&answer, b"answer");
+    }
+}
