@@ -78,6 +78,11 @@ impl Course {
         self.plan
     }
 
+    /// When every queue is to be empty; `None` before the end has begun, and where that is never.
+    pub(super) fn queues_end(&self) -> Option<Instant> {
+        later(self.began, self.plan.queue)
+    }
+
     /// Whether the end has begun and is not over.
     pub(super) const fn is_under_way(&self) -> bool {
         !matches!(self.phase, Phase::Serve | Phase::Over)
@@ -193,10 +198,13 @@ impl Course {
         }
     }
 
-    /// How many have sent nothing yet, and until when they are waited for.
+    /// How many have sent nothing yet, and until when they are waited for: who comes when every queue ought to be empty
+    /// is given no longer than those before.
     fn first_bytes(&self) -> (usize, Option<Instant>) {
         let since = self.open.values().filter_map(|first| match first {
-            FirstByte::AwaitedSince(accepted) => Some(Some(*accepted).max(self.began)),
+            FirstByte::AwaitedSince(accepted) => {
+                Some(Some(*accepted).max(self.began).min(self.turned))
+            }
             FirstByte::Read => None,
         });
         let (silent, last) = since.fold((0, None), |(count, last), one| (count + 1, one.max(last)));

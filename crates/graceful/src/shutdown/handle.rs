@@ -105,8 +105,8 @@ impl Shutdown {
         }
     }
 
-    /// How it went, once it is over. It ends within the sum of the plan's bounds from [`Shutdown::begin`], whatever the
-    /// server's tasks do.
+    /// How it went, once it is over. It ends within the sum of the plan's bounds, and half a second more each for the
+    /// queues and for lingering, from [`Shutdown::begin`], whatever the server's tasks do.
     pub async fn report(&self) -> ShutdownReport {
         let mut stage = self.0.stage.subscribe();
         let over = stage.wait_for(|stage| matches!(stage, Stage::Over(_))).await;
@@ -125,6 +125,11 @@ impl Shutdown {
     /// Ends when the end begins.
     pub(super) async fn asked(&self) {
         self.reaches(|stage| !matches!(stage, Stage::Serve)).await;
+    }
+
+    /// When every queue is to be empty; `None` before the end has begun, and where that is never.
+    pub(super) fn queues_end(&self) -> Option<Instant> {
+        self.state().course.queues_end()
     }
 
     pub(super) fn runtime(&self) -> &Handle {

@@ -127,10 +127,9 @@ impl Orderly {
 
     fn drain(&mut self) -> io::Result<()> {
         if let State::Listening(listener) = std::mem::replace(&mut self.state, State::Closed) {
-            let plan = self.shutdown.plan();
-            let now = Instant::now();
-            let deadline = now.checked_add(plan.queue).unwrap_or(now + FOR_EVER);
-            match Draining::new(listener, plan.successor, deadline) {
+            // Counted from when the end began, however late the server comes here.
+            let deadline = self.shutdown.queues_end().unwrap_or_else(|| Instant::now() + FOR_EVER);
+            match Draining::new(listener, self.shutdown.plan().successor, deadline) {
                 Ok(draining) => self.state = State::Draining(Box::new(draining)),
                 Err(error) => return Err(self.fail(error)),
             }

@@ -116,6 +116,24 @@ fn a_listener_that_nobody_empties_does_not_keep_the_server() {
 }
 
 #[test]
+fn clients_that_keep_coming_from_a_listener_that_is_late_do_not_keep_it_either() {
+    let mut scene = scene(1);
+    scene.begin();
+    assert_eq!(scene.course.queues_end(), scene.now.checked_add(Duration::from_secs(5)));
+    scene.now += Duration::from_millis(5400);
+    scene.accepted();
+    scene.now += Duration::from_millis(100);
+    assert_eq!(scene.waits(), Duration::from_millis(150));
+    scene.now += Duration::from_millis(200);
+    scene.accepted();
+    assert_eq!(
+        scene.waits(),
+        Duration::from_millis(50),
+        "of the 250 from when all were to be empty"
+    );
+}
+
+#[test]
 fn what_ended_before_the_end_is_not_counted() {
     let mut scene = scene(0);
     let name = scene.accepted();
