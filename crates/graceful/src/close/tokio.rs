@@ -7,7 +7,7 @@ use super::half_close::HalfClose;
 use super::policy::ClosePolicy;
 use super::reaper::Reaper;
 use super::report::CloseReport;
-use super::step::{Course, Discard, Step, advance, discard};
+use super::step::{Course, Discard, Step, advance};
 use ::tokio::io::Interest;
 use ::tokio::net::TcpStream;
 use ::tokio::time::{Sleep, sleep_until};
@@ -16,13 +16,14 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use std::future::Future;
 use std::io;
-use std::pin::{Pin, pin};
-use std::task::{Context, Poll, Waker, ready};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 #[cfg(feature = "hyper")]
 mod hyper;
 mod lingering;
+pub(crate) mod waiting;
 mod writing;
 
 pub use lingering::Lingering;
@@ -142,21 +143,12 @@ impl Discard for TcpStream {
     /// The runtime remembers readiness until a try fails: without any there is nothing to ask the kernel.
     fn discard(&self) -> Result<Option<u64>, Errno> {
         let tried = self.try_io(Interest::READABLE, || {
-            discard(self)?.ok_or_else(|| io::ErrorKind::WouldBlock.into())
+            self.discard_now()?.ok_or_else(|| io::ErrorKind::WouldBlock.into())
         });
         match tried {
             Ok(octets) => Ok(Some(octets)),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
             Err(error) => Err(Errno::from_io_error(&error).unwrap_or(Errno::IO)),
-        }
-    }
-
-    /// The runtime remembers too that the peer's side was shut (`EPOLLRDHUP`), and that both were (`EPOLLHUP`; `tcp_poll`).
-    fn is_in_close_wait(&self) -> bool {
-        let ready = pin!(self.ready(Interest::READABLE | Interest::WRITABLE));
-        match ready.poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(Ok(ready)) => ready.is_read_closed() && !ready.is_write_closed(),
-            Poll::Ready(Err(_)) | Poll::Pending => false,
         }
     }
 }
@@ -169,7 +161,11 @@ fn poll_writable(stream: &TcpStream, context: &mut Context<'_>) -> Poll<io::Resu
         let tried = stream.try_io(Interest::WRITABLE, || {
             let mut sockets = [PollFd::new(stream, PollFlags::OUT)];
             poll(&mut sockets, Some(&Timespec::default()))?;
-            let is_ready = !sockets[0].revents().is_empty();
+            let found = sockets[0].revents();
+            if found.contains(PollFlags::ERR) {
+                connection::clear_error_queue(stream)?;
+            }
+            let is_ready = !found.is_empty();
             is_ready.then_some(()).ok_or_else(|| io::ErrorKind::WouldBlock.into())
         });
         match tried {

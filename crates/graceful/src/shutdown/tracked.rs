@@ -7,6 +7,7 @@ use super::course::Name;
 use super::handle::Shutdown;
 use super::plan::Cut;
 use crate::close::CloseReport;
+use crate::close::tokio::waiting::Waiting;
 use crate::close::tokio::{Closing, close_orderly};
 use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use ::tokio::net::TcpStream;
@@ -36,8 +37,9 @@ pub(super) struct Slot {
 #[derive(Debug)]
 struct Inner {
     io: Io,
-    reader: Option<Waker>,
-    writer: Option<Waker>,
+    waiting: Waiting,
+    /// Who waits for the shutdown.
+    closer: Option<Waker>,
 }
 
 #[derive(Debug)]
@@ -57,7 +59,8 @@ struct Care {
 
 impl Tracked {
     pub(super) fn new(stream: TcpStream, shutdown: &Shutdown) -> Self {
-        let inner = Mutex::new(Inner { io: Io::Open(stream), reader: None, writer: None });
+        let inner =
+            Mutex::new(Inner { io: Io::Open(stream), waiting: Waiting::NOBODY, closer: None });
         let (shutdown, was_read) = (shutdown.clone(), AtomicBool::new(false));
         let handle = shutdown.clone();
         Self(handle.accepted(|name| Arc::new(Slot { shutdown, name, was_read, inner })))
@@ -102,10 +105,7 @@ impl Tracked {
             Io::Closing(_) | Io::Closed(_) => Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
             Io::Cut => Poll::Ready(Err(was_cut())),
         };
-        if polled.is_pending() {
-            remember(&mut inner.writer, context);
-        }
-        polled
+        inner.waiting.writing(polled, context)
     }
 }
 
@@ -115,7 +115,7 @@ impl Slot {
         let mut inner = self.inner();
         let Io::Open(_) = &inner.io else { return };
         let Io::Open(stream) = std::mem::replace(&mut inner.io, Io::Cut) else { return };
-        let wakers = [inner.reader.take(), inner.writer.take()];
+        let waiting = std::mem::take(&mut inner.waiting);
         drop(inner);
         match self.shutdown.plan().cut {
             Cut::Reset => {
@@ -126,7 +126,7 @@ impl Slot {
             }
             Cut::Close => self.see_to(close_orderly(stream, &self.shutdown.plan().linger)),
         }
-        wakers.into_iter().flatten().for_each(Waker::wake);
+        waiting.wake();
     }
 
     /// Leaves one that nobody goes on closing to a reaper.
@@ -134,6 +134,9 @@ impl Slot {
         let mut inner = self.inner();
         if matches!(inner.io, Io::Closing(_)) {
             inner.io = Io::Closed(None);
+            let closer = inner.closer.take();
+            drop(inner);
+            closer.into_iter().for_each(Waker::wake);
         }
     }
 
@@ -143,20 +146,34 @@ impl Slot {
         self.shutdown.runtime().spawn(care.until_closed(closing));
     }
 
-    fn poll_closed(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn begin_closing(&self) {
         let mut inner = self.inner();
         if let Io::Open(_) = &inner.io
             && let Io::Open(stream) = std::mem::replace(&mut inner.io, Io::Closed(None))
         {
             inner.io = Io::Closing(close_orderly(stream, &self.shutdown.plan().linger));
+            let waiting = std::mem::take(&mut inner.waiting);
+            drop(inner);
             self.shutdown.closing(self.name);
+            waiting.wake();
         }
+    }
+
+    fn poll_closed(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut inner = self.inner();
         let closed = match &mut inner.io {
-            Io::Closing(closing) => std::task::ready!(Pin::new(closing).poll(context)),
+            Io::Closing(closing) => match Pin::new(closing).poll(context) {
+                Poll::Ready(closed) => closed,
+                Poll::Pending => {
+                    inner.closer = Some(context.waker().clone());
+                    return Poll::Pending;
+                }
+            },
             Io::Closed(_) => return Poll::Ready(Ok(())),
             Io::Open(_) | Io::Cut => return Poll::Ready(Err(was_cut())),
         };
         let report = closed.as_ref().ok().copied();
+        inner.closer = None;
         inner.io = Io::Closed(report);
         drop(inner);
         self.shutdown.ended(self.name, report.map(|report| report.outcome));
@@ -181,9 +198,7 @@ impl AsyncRead for Tracked {
             Io::Closing(_) | Io::Closed(_) => return Poll::Ready(Ok(())),
             Io::Cut => return Poll::Ready(Err(was_cut())),
         };
-        if polled.is_pending() {
-            remember(&mut inner.reader, context);
-        }
+        let polled = inner.waiting.reading(polled, context);
         drop(inner);
         if polled.is_ready() && !self.0.was_read.swap(true, Relaxed) {
             self.0.shutdown.first_byte(self.0.name);
@@ -220,6 +235,7 @@ impl AsyncWrite for Tracked {
 
     /// Lingers. How it ended is told by [`Tracked::report`]; a peer that resets is no error.
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.begin_closing();
         self.0.poll_closed(context)
     }
 }
@@ -254,13 +270,6 @@ impl Drop for Care {
 impl fmt::Debug for Slot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Slot").field("inner", &*self.inner()).finish_non_exhaustive()
-    }
-}
-
-fn remember(waker: &mut Option<Waker>, context: &Context<'_>) {
-    match waker {
-        Some(known) if known.will_wake(context.waker()) => {}
-        _ => *waker = Some(context.waker().clone()),
     }
 }
 

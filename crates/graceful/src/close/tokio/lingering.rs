@@ -5,6 +5,7 @@ use super::super::policy::ClosePolicy;
 use super::super::reaper::Reaper;
 use super::super::report::CloseReport;
 use super::super::step::Course;
+use super::waiting::Waiting;
 use super::{Closing, close_orderly, hand_over};
 use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use ::tokio::net::TcpStream;
@@ -27,6 +28,7 @@ pub struct Lingering<T: HalfClose<Below = TcpStream> = TcpStream> {
     state: State<T>,
     policy: ClosePolicy,
     reaper: Option<Reaper>,
+    waiting: Waiting,
 }
 
 #[derive(Debug)]
@@ -58,7 +60,7 @@ impl<T: HalfClose<Below = TcpStream>> Lingering<T> {
     /// # }
     /// ```
     pub const fn new(stream: T, policy: ClosePolicy) -> Self {
-        Self { state: State::Open(stream), policy, reaper: None }
+        Self { state: State::Open(stream), policy, reaper: None, waiting: Waiting::NOBODY }
     }
 
     /// If dropped before its shutdown has ended, it is left to this reaper instead of [`Reaper::global`].
@@ -84,15 +86,19 @@ impl<T: HalfClose<Below = TcpStream>> Lingering<T> {
         }
     }
 
-    fn poll_stream<R>(
+    fn poll_written<R>(
         &mut self,
-        poll: impl FnOnce(Pin<&mut T>) -> Poll<io::Result<R>>,
+        context: &mut Context<'_>,
+        poll: impl FnOnce(Pin<&mut T>, &mut Context<'_>) -> Poll<io::Result<R>>,
     ) -> Poll<io::Result<R>>
     where
         T: Unpin,
     {
         match &mut self.state {
-            State::Open(stream) => poll(Pin::new(stream)),
+            State::Open(stream) => {
+                let polled = poll(Pin::new(stream), context);
+                self.waiting.writing(polled, context)
+            }
             State::Closing(_) | State::Closed(_) => {
                 Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()))
             }
@@ -107,8 +113,12 @@ impl<T: HalfClose<Below = TcpStream> + AsyncRead + Unpin> AsyncRead for Lingerin
         context: &mut Context<'_>,
         room: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match &mut self.state {
-            State::Open(stream) => Pin::new(stream).poll_read(context, room),
+        let this = &mut *self;
+        match &mut this.state {
+            State::Open(stream) => {
+                let polled = Pin::new(stream).poll_read(context, room);
+                this.waiting.reading(polled, context)
+            }
             State::Closing(_) | State::Closed(_) => Poll::Ready(Ok(())),
         }
     }
@@ -120,7 +130,7 @@ impl<T: HalfClose<Below = TcpStream> + AsyncWrite + Unpin> AsyncWrite for Linger
         context: &mut Context<'_>,
         octets: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.poll_stream(|stream| stream.poll_write(context, octets))
+        self.poll_written(context, |stream, context| stream.poll_write(context, octets))
     }
 
     fn poll_write_vectored(
@@ -128,7 +138,7 @@ impl<T: HalfClose<Below = TcpStream> + AsyncWrite + Unpin> AsyncWrite for Linger
         context: &mut Context<'_>,
         octets: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.poll_stream(|stream| stream.poll_write_vectored(context, octets))
+        self.poll_written(context, |stream, context| stream.poll_write_vectored(context, octets))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -136,8 +146,8 @@ impl<T: HalfClose<Below = TcpStream> + AsyncWrite + Unpin> AsyncWrite for Linger
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.state {
-            State::Open(stream) => Pin::new(stream).poll_flush(context),
+        match self.state {
+            State::Open(_) => self.poll_written(context, AsyncWrite::poll_flush),
             State::Closing(_) | State::Closed(_) => Poll::Ready(Ok(())),
         }
     }
@@ -150,6 +160,7 @@ impl<T: HalfClose<Below = TcpStream> + AsyncWrite + Unpin> AsyncWrite for Linger
                 State::Open(stream) => {
                     let mut closing = close_orderly(stream, &this.policy);
                     closing.reaper.clone_from(&this.reaper);
+                    std::mem::take(&mut this.waiting).wake();
                     State::Closing(closing)
                 }
                 State::Closing(mut closing) => match Pin::new(&mut closing).poll(context) {
