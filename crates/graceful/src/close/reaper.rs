@@ -150,7 +150,7 @@ impl Reaper {
         let shared = &self.0.shared;
         let mut state = shared.state();
         while state.held.len() >= shared.limit {
-            state.evict_oldest();
+            state.evict_oldest(&shared.epoll);
         }
         // Age and name in one; 0 is the wake's.
         state.counts.taken += 1;
@@ -208,11 +208,17 @@ impl Shared {
             let mut state = self.state();
             if state.is_over {
                 while !state.held.is_empty() {
-                    state.evict_oldest();
+                    state.evict_oldest(&self.epoll);
                 }
                 return;
             }
-            for name in ready.into_iter().chain(state.all_due()) {
+            for (name, found) in ready {
+                if found.contains(EventFlags::ERR) {
+                    state.clear_errors(name);
+                }
+                state.turn(name, &self.epoll);
+            }
+            for name in state.all_due() {
                 state.turn(name, &self.epoll);
             }
             if state.held.is_empty() {
@@ -222,7 +228,7 @@ impl Shared {
     }
 
     /// Waits for the next that can be read, or is due.
-    fn next(&self, events: &mut Vec<epoll::Event>) -> Vec<u64> {
+    fn next(&self, events: &mut Vec<epoll::Event>) -> Vec<(u64, EventFlags)> {
         let due = self.state().due.first().map(|&(due, _)| due);
         let left = due.map(|due| due.saturating_duration_since(Instant::now()));
         let left = left.and_then(|left| Timespec::try_from(left).ok());
@@ -230,7 +236,8 @@ impl Shared {
         if epoll::wait(&self.epoll, spare_capacity(events), left.as_ref()) != Err(Errno::INTR) {
             let _ = rustix::io::read(&self.wake, &mut [0; 8]);
         }
-        events.iter().map(|event| event.data.u64()).filter(|&name| name != WAKE).collect()
+        let found = events.iter().map(|event| (event.data.u64(), event.flags));
+        found.filter(|&(name, _)| name != WAKE).collect()
     }
 }
 
@@ -251,28 +258,44 @@ impl State {
             }
             Ok(Some(outcome)) => {
                 self.counts.count(outcome);
-                self.held.remove(&name);
+                drop(self.remove(name, epoll));
             }
             Err(_) => {
                 self.counts.failed += 1;
-                self.reset(name);
+                self.reset(name, epoll);
             }
         }
     }
 
-    fn evict_oldest(&mut self) {
-        if let Some((&oldest, _)) = self.held.first_key_value() {
-            self.counts.evicted += 1;
-            self.reset(oldest);
+    fn clear_errors(&self, name: u64) {
+        if let Some(held) = self.held.get(&name) {
+            // What fails here is said again to whoever reads.
+            let _ = connection::clear_error_queue(&held.socket);
         }
     }
 
-    fn reset(&mut self, name: u64) {
-        if let Some(held) = self.held.remove(&name) {
-            self.due.remove(&(held.due, name));
+    fn evict_oldest(&mut self, epoll: &OwnedFd) {
+        if let Some((&oldest, _)) = self.held.first_key_value() {
+            self.counts.evicted += 1;
+            self.reset(oldest, epoll);
+        }
+    }
+
+    fn reset(&mut self, name: u64, epoll: &OwnedFd) {
+        if let Some(held) = self.remove(name, epoll) {
             // Every TCP socket takes it (`sock_set_linger`).
             let _ = connection::reset_on_close(&held.socket);
         }
+    }
+
+    /// Somebody may have a copy of the descriptor, with which the kernel would go on watching (epoll(7)).
+    fn remove(&mut self, name: u64, epoll: &OwnedFd) -> Option<Held> {
+        let held = self.held.remove(&name)?;
+        self.due.remove(&(held.due, name));
+        if !held.watched.is_empty() {
+            let _ = epoll::delete(epoll, &held.socket);
+        }
+        Some(held)
     }
 }
 
@@ -321,3 +344,46 @@ impl ReaperCounts {
 const WAKE: u64 = 0;
 /// How many can be ready at one look.
 const EVENTS: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::close::{AtDeadline, ClosePolicy};
+    use std::net::TcpListener;
+
+    /// What is ready of what is watched, the wake aside.
+    fn is_anything_ready(reaper: &Reaper) -> bool {
+        let mut events = Vec::with_capacity(EVENTS);
+        epoll::wait(
+            &reaper.0.shared.epoll,
+            spare_capacity(&mut events),
+            Some(&Timespec::default()),
+        )
+        .expect("a look");
+        events.iter().any(|event| event.data.u64() != WAKE)
+    }
+
+    #[test]
+    fn one_of_which_there_is_a_copy_is_not_watched_when_it_is_over() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
+        let policies = [
+            ClosePolicy::server(),
+            ClosePolicy::server().idle(Duration::ZERO).at_deadline(AtDeadline::Orphan),
+            ClosePolicy::server().idle(Duration::ZERO),
+        ];
+        for policy in policies {
+            let reaper = Reaper::new(1).expect("a reaper");
+            let peer =
+                TcpStream::connect(listener.local_addr().expect("bound")).expect("connected");
+            let (ours, _) = listener.accept().expect("accepted");
+            let copy = ours.try_clone().expect("a copy");
+            reaper.close(ours, &policy);
+            if policy.idle > Duration::ZERO {
+                drop(peer);
+            }
+            assert_eq!(reaper.wait(Duration::from_secs(10)), 0);
+            assert!(!is_anything_ready(&reaper), "{policy:?}");
+            drop(copy);
+        }
+    }
+}
