@@ -29,7 +29,7 @@ const ROOM_TO_SEND: usize = 64 << 10;
 const FAREWELL: &[u8] = b"that is all";
 
 /// A layer that has sent nothing yet.
-struct Layer<T>(T);
+pub(crate) struct Layer<T>(pub(crate) T);
 
 impl<T> HalfClose for Layer<T> {
     type Below = T;

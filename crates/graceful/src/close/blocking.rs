@@ -50,27 +50,26 @@ impl<T: HalfClose<Below = TcpStream>> CloseOrderly for T {
     }
 }
 
-/// A stream, and what the last wait said of it: as a rule there is nothing to read at first, and asking costs as much as
+/// A stream, and whether there may be something to read: as a rule there is nothing at first, and asking costs as much as
 /// reading.
 struct Watched {
     stream: TcpStream,
     is_readable: Cell<bool>,
-    is_in_close_wait: Cell<bool>,
 }
 
 impl Watched {
     const fn new(stream: TcpStream) -> Self {
-        Self { stream, is_readable: Cell::new(false), is_in_close_wait: Cell::new(false) }
+        Self { stream, is_readable: Cell::new(false) }
     }
 
     fn wait_for(&self, wanted: PollFlags, until: Instant) -> io::Result<()> {
-        let ready = wait_for(&self.stream, wanted | PollFlags::RDHUP, until)?;
+        let ready = wait_for(&self.stream, wanted, until)?;
+        if ready.contains(PollFlags::ERR) {
+            connection::clear_error_queue(&self.stream)?;
+        }
         if !ready.difference(PollFlags::OUT).is_empty() {
             self.is_readable.set(true);
         }
-        // The peer's side is shut; both are, or it is closed (`tcp_poll`).
-        let (peer, both) = (PollFlags::RDHUP, PollFlags::HUP);
-        self.is_in_close_wait.set(ready.contains(peer) && !ready.contains(both));
         Ok(())
     }
 }
@@ -83,16 +82,13 @@ impl AsFd for Watched {
 
 impl Discard for Watched {
     fn discard(&self) -> Result<Option<u64>, Errno> {
-        if !self.is_readable.get() {
-            return Ok(None);
-        }
+        if self.is_readable.get() { self.discard_now() } else { Ok(None) }
+    }
+
+    fn discard_now(&self) -> Result<Option<u64>, Errno> {
         let read = self.stream.discard();
         self.is_readable.set(read != Ok(None));
         read
-    }
-
-    fn is_in_close_wait(&self) -> bool {
-        self.is_in_close_wait.get()
     }
 }
 
@@ -123,47 +119,5 @@ pub(super) fn wait_for(
             Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::io::Write as _;
-    use std::net::{Shutdown, TcpListener};
-    use std::time::Duration;
-
-    fn pair() -> (Watched, TcpStream) {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
-        let peer = TcpStream::connect(listener.local_addr().expect("bound")).expect("connected");
-        (Watched::new(listener.accept().expect("accepted").0), peer)
-    }
-
-    fn wakes(socket: &Watched) -> bool {
-        let until = Instant::now() + Duration::from_secs(10);
-        socket.wait_for(PollFlags::IN, until).expect("a wait");
-        socket.is_in_close_wait()
-    }
-
-    #[test]
-    fn close_wait_is_known_from_a_wait_that_saw_the_peers_fin_and_not_ours() {
-        let (socket, mut peer) = pair();
-        assert!(!socket.is_in_close_wait(), "nothing was waited for");
-        peer.write_all(b"data").expect("sent");
-        assert!(!wakes(&socket), "its FIN may come behind the data, and ours before it");
-        drop(peer);
-        while !wakes(&socket) {}
-        socket.stream.shutdown(Shutdown::Write).expect("ours");
-        assert!(!wakes(&socket));
-    }
-
-    #[test]
-    fn where_our_fin_was_sent_before_it_is_never_taken_for_close_wait() {
-        let (socket, mut peer) = pair();
-        socket.stream.shutdown(Shutdown::Write).expect("ours");
-        peer.write_all(b"data").expect("sent");
-        assert!(!wakes(&socket));
-        drop(peer);
-        assert!(!wakes(&socket));
     }
 }

@@ -24,7 +24,7 @@ pub struct Plan {
     policy: ClosePolicy,
     began: Instant,
     phase: Phase,
-    /// When an octet was received or acknowledged for the last time.
+    /// When an octet was received or acknowledged for the last time, or the peer had something new to answer.
     last_sign: Instant,
     /// When the driver looked for the last time.
     looked: Instant,
@@ -32,6 +32,11 @@ pub struct Plan {
     fin_sent: bool,
     /// Whether the peer's FIN was read before ours was sent.
     peer_ended: bool,
+    receiving: Receiving,
+    /// Whether it was seen in `FIN_WAIT_2`: this side's FIN was acknowledged before the peer's came.
+    was_half_closed: bool,
+    /// Whether it was seen before it was over.
+    was_alive: bool,
     layer: Layer,
     discarded: u64,
     first_fin: FirstFin,
@@ -59,6 +64,17 @@ pub struct Seen {
     pub state: Option<State>,
     /// Sequence numbers sent and not acknowledged, where the system tells; a FIN counts as one.
     pub unacked: Option<u32>,
+}
+
+/// What the end of the stream means.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Receiving {
+    /// It may be this side's own doing: the program may have shut down its receiving side.
+    Doubtful,
+    /// The peer's FIN.
+    Open,
+    /// Nothing: the program shut down its receiving side, and only the state tells of the peer's FIN.
+    ShutDown,
 }
 
 /// What is to be done next.
@@ -125,6 +141,9 @@ impl Plan {
             unacked: None,
             fin_sent: false,
             peer_ended: false,
+            receiving: Receiving::Doubtful,
+            was_half_closed: false,
+            was_alive: false,
             layer: Layer { kept, farewell, said: 0 },
             discarded: 0,
             first_fin: FirstFin::Neither,
@@ -141,27 +160,52 @@ impl Plan {
         match self.phase {
             Phase::Kept => self.want_sent(self.layer.kept),
             Phase::Farewell => self.want_sent(self.layer.farewell),
-            Phase::RemoteFirst(until) => Want::Read(until.min(self.limit())),
+            Phase::RemoteFirst(until) => self.want_end(until.min(self.end())),
             Phase::Shutdown => Want::Shutdown,
-            Phase::Drain => Want::Read(match self.unacked {
+            Phase::Drain => self.want_end(match self.unacked {
                 Some(0) => self.limit(),
                 Some(_) => self.next_look(),
                 None => self.next_look().min(after(self.looked, FIRST_LOOK)),
             }),
-            Phase::LastAck => Want::Pause(self.limit().min(after(self.looked, self.pause))),
+            Phase::LastAck => Want::Pause(self.limit().min(self.next_pause())),
             Phase::Over(outcome) => Want::Finish(self.finish(outcome)),
         }
     }
 
-    /// Whether [`Seen::state`] matters at present: as long as nobody is known to be first. Later a driver can spare itself
-    /// the look.
+    /// Whether [`Seen::state`] matters at present: until it is known who was first, and with octets or a timeout whether
+    /// this side's FIN was acknowledged before the peer's came. Otherwise a driver can spare itself the look.
     pub fn looks_at_state(&self) -> bool {
-        self.first_fin == FirstFin::Neither
+        let may_cross = self.phase == Phase::Drain && !self.was_half_closed;
+        self.looks_at_end() || (may_cross && self.first_fin == FirstFin::Local)
+    }
+
+    /// Whether [`Seen::state`] matters with the end of the stream: until it is known who was first, and as long as that end
+    /// may be this side's own doing.
+    pub fn looks_at_end(&self) -> bool {
+        self.first_fin == FirstFin::Neither || self.receiving != Receiving::Open
     }
 
     /// Whether [`Seen::unacked`] matters at present: until the FIN is known to be acknowledged, which comes last.
     pub fn looks_at_unacked(&self) -> bool {
         !self.fin_sent || self.unacked != Some(0)
+    }
+
+    /// Whether the end of the stream may be this side's own doing. What the kernel says to a read tells
+    /// ([`Plan::handle_nothing`]).
+    pub fn doubts_an_end(&self) -> bool {
+        self.receiving == Receiving::Doubtful
+    }
+
+    pub(super) const fn is_fin_sent(&self) -> bool {
+        self.fin_sent
+    }
+
+    /// There is nothing to read, says the kernel (`EAGAIN`): the receiving side is open, and an end will be the peer's.
+    pub fn handle_nothing(&mut self) {
+        if self.receiving == Receiving::Doubtful {
+            self.receiving = Receiving::Open;
+        }
+        self.was_alive = true;
     }
 
     /// So many octets of the layer above were handed to the kernel.
@@ -226,8 +270,18 @@ impl Plan {
         self.give_up_if_due(seen.now);
     }
 
-    /// The end of the stream was read: the peer's FIN is here.
+    /// The end of the stream was read: the peer's FIN is here, or the program has shut down its receiving side itself.
     pub fn handle_end(&mut self, seen: Seen) {
+        if is_open(seen.state) {
+            self.receiving = Receiving::ShutDown;
+            self.look(seen);
+            return;
+        }
+        self.receiving = Receiving::Open;
+        self.peer_closed(seen);
+    }
+
+    fn peer_closed(&mut self, seen: Seen) {
         self.last_sign = seen.now;
         match self.phase {
             Phase::Kept | Phase::RemoteFirst(_) | Phase::Farewell | Phase::Shutdown => {
@@ -235,6 +289,9 @@ impl Plan {
                 self.first_fin = match seen.state {
                     // The program had sent our FIN before it asked for this close.
                     Some(State::Closing) => FirstFin::Both,
+                    Some(State::Closed | State::TimeWait) if self.was_half_closed => {
+                        FirstFin::Local
+                    }
                     Some(State::Closed | State::TimeWait) => FirstFin::Unknown,
                     _ => FirstFin::Remote,
                 };
@@ -267,18 +324,30 @@ impl Plan {
         self.phase = Phase::Over(Outcome::Lost);
     }
 
-    /// There is no connection any more, and why was told to somebody else.
+    /// There is no connection any more, and no error says why: both FINs were sent and acknowledged, or it was told to
+    /// somebody else before.
     pub fn handle_gone(&mut self, seen: Seen) {
         self.look(seen);
-        self.first_fin = FirstFin::Unknown;
-        self.phase = Phase::Over(Outcome::Gone);
+        let is_closed = matches!(seen.state, None | Some(State::Closed | State::TimeWait));
+        let outcome = if self.was_alive && is_closed { Outcome::Orderly } else { Outcome::Gone };
+        self.first_fin = if self.was_half_closed { FirstFin::Local } else { FirstFin::Unknown };
+        self.phase = Phase::Over(outcome);
     }
 
     /// The moment has come that [`Plan::want`] named, or the driver looks in between.
     pub fn handle_timeout(&mut self, seen: Seen) {
         self.look(seen);
         match self.phase {
-            Phase::RemoteFirst(until) if until <= seen.now => self.phase = self.before_fin(),
+            Phase::RemoteFirst(_) | Phase::Drain if self.is_shut_down() && !is_open(seen.state) => {
+                self.peer_closed(seen);
+            }
+            Phase::RemoteFirst(until) if until.min(self.end()) <= seen.now => {
+                self.last_sign = seen.now;
+                self.phase = self.before_fin();
+            }
+            Phase::RemoteFirst(_) | Phase::Drain if self.is_shut_down() => {
+                self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+            }
             Phase::LastAck => {
                 self.pause = (self.pause * 2).min(LONGEST_PAUSE);
                 self.finish_if_acknowledged();
@@ -294,11 +363,24 @@ impl Plan {
     }
 
     fn want_sent(&self, octets: u64) -> Want {
-        if self.peer_ended {
+        if self.peer_ended || self.is_shut_down() {
             Want::Send(octets, self.next_look())
         } else {
             Want::SendAndRead(octets, self.next_look())
         }
+    }
+
+    /// The peer's FIN, until then.
+    fn want_end(&self, until: Instant) -> Want {
+        if self.is_shut_down() {
+            Want::Pause(until.min(self.next_pause()))
+        } else {
+            Want::Read(until)
+        }
+    }
+
+    fn is_shut_down(&self) -> bool {
+        self.receiving == Receiving::ShutDown
     }
 
     /// What follows when the whole message is with the kernel.
@@ -320,6 +402,15 @@ impl Plan {
             self.last_sign = seen.now;
         }
         self.unacked = seen.unacked.or(self.unacked);
+        match seen.state {
+            Some(State::Established | State::CloseWait) => self.was_alive = true,
+            Some(State::FinWait1 | State::FinWait2 | State::Closing | State::LastAck) => {
+                self.was_alive = true;
+                self.fin_sent = true;
+                self.was_half_closed |= seen.state == Some(State::FinWait2);
+            }
+            _ => {}
+        }
     }
 
     fn finish_if_acknowledged(&mut self) {
@@ -332,28 +423,37 @@ impl Plan {
         if matches!(self.phase, Phase::Over(_)) || now < self.limit() {
             return;
         }
-        let has_to_send = matches!(self.phase, Phase::Kept | Phase::Farewell | Phase::Shutdown);
-        let acknowledged = self.unacked == Some(0) && !has_to_send;
-        self.phase = Phase::Over(match self.phase {
-            // Silence before our FIN is no reason to leave it out.
-            Phase::RemoteFirst(_) if now < after(self.began, self.policy.total) => {
-                self.phase = self.before_fin();
-                return;
-            }
-            _ if acknowledged => Outcome::Acknowledged,
-            _ => Outcome::TimedOut,
-        });
+        let has_to_send = matches!(self.phase, Phase::Kept | Phase::Farewell);
+        let is_acknowledged = self.unacked == Some(0) && !has_to_send;
+        let outcome = if is_acknowledged { Outcome::Acknowledged } else { Outcome::TimedOut };
+        self.phase = Phase::Over(outcome);
     }
 
-    /// When patience ends.
+    /// When patience ends: with the whole, and with silence unless the peer was given time to close first.
     fn limit(&self) -> Instant {
-        after(self.began, self.policy.total).min(after(self.last_sign, self.policy.idle))
+        match self.phase {
+            Phase::RemoteFirst(_) => self.end(),
+            _ => self.end().min(after(self.last_sign, self.policy.idle)),
+        }
+    }
+
+    fn end(&self) -> Instant {
+        after(self.began, self.policy.total)
+    }
+
+    fn next_pause(&self) -> Instant {
+        after(self.looked, self.pause)
     }
 
     /// Nothing wakes a reader when octets are acknowledged; seen too late they would make silence too long.
     fn next_look(&self) -> Instant {
         self.limit().min(after(self.looked, self.policy.idle / 4))
     }
+}
+
+/// Whether the peer's FIN is not here, as far as the system tells.
+const fn is_open(state: Option<State>) -> bool {
+    matches!(state, Some(State::Established | State::FinWait1 | State::FinWait2))
 }
 
 /// So much later; a time beyond what the clock can tell is as good as never.

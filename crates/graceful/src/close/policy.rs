@@ -26,7 +26,8 @@ pub struct ClosePolicy {
     /// The longest that the whole close may take, with the time that the peer is given to close first.
     pub total: Duration,
     /// The longest silence: no octet received and none acknowledged, counted from the beginning and anew from this
-    /// side's FIN. Acknowledgements are looked for four times in that span, so it may be a quarter longer.
+    /// side's FIN. The time that the peer is given to close first does not count. Acknowledgements are looked for four
+    /// times in that span, so it may be a quarter longer.
     pub idle: Duration,
     /// So many octets are read and thrown away at most; one more, and the connection is reset.
     pub discard_limit: u64,

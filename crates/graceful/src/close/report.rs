@@ -36,7 +36,8 @@ pub enum Outcome {
     PeerReset,
     /// The kernel gave the connection up: no answer for too long, or the peer cannot be reached.
     Lost,
-    /// There was no connection any more when the close began; how it ended, the program was told before.
+    /// There was no connection any more when the close began, and the kernel does not say how it ended: by an error that
+    /// the program was told before, or by the peer's FIN after one that the program had sent itself.
     Gone,
     /// Time was up, and the peer had not acknowledged everything.
     TimedOut,

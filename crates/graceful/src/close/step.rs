@@ -69,7 +69,7 @@ pub(super) fn advance(socket: &impl Discard, course: &mut Course) -> io::Result<
                 }
             }
             Want::Shutdown => shut_down(socket, plan)?,
-            Want::Read(until) => match socket.discard() {
+            Want::Read(until) => match read(socket, plan) {
                 Ok(None) if Instant::now() < until => return Ok(Step::Readable(until)),
                 read => take(read, socket, plan)?,
             },
@@ -96,10 +96,22 @@ enum Progress {
 }
 
 fn receive(socket: &impl Discard, plan: &mut Plan) -> io::Result<Progress> {
-    match socket.discard() {
+    match read(socket, plan) {
         Ok(None) => Ok(Progress::None),
         read => take(read, socket, plan).map(|()| Progress::Some),
     }
+}
+
+/// Asks the kernel in any case while its answer tells more than whether there is something.
+fn read(socket: &impl Discard, plan: &mut Plan) -> Result<Option<u64>, Errno> {
+    if !plan.doubts_an_end() {
+        return socket.discard();
+    }
+    let read = socket.discard_now();
+    if read == Ok(None) {
+        plan.handle_nothing();
+    }
+    read
 }
 
 /// Sends what it can of the layer's last words, if the plan still wants them.
@@ -117,10 +129,7 @@ fn say(
         return over(error, socket, plan).map(|()| Progress::Some);
     }
     match connection::info(socket)?.state {
-        State::Closed | State::TimeWait => {
-            let seen = seen(socket, plan)?;
-            plan.handle_gone(seen);
-        }
+        State::Closed | State::TimeWait => gone(socket, plan)?,
         State::FinWait1 | State::FinWait2 | State::Closing | State::LastAck => {
             let seen = seen(socket, plan)?;
             plan.handle_sealed(seen);
@@ -155,14 +164,18 @@ fn shut_down(socket: &impl Discard, plan: &mut Plan) -> io::Result<()> {
             plan.handle_shutdown(before, seen);
         }
         // The connection is gone already. Why is said once, to whoever asks first.
-        Err(Errno::NOTCONN) => {
-            let seen = seen(socket, plan)?;
-            match sockopt::socket_error(socket)? {
-                Err(error) => over(error, socket, plan)?,
-                Ok(()) => plan.handle_gone(seen),
-            }
-        }
+        Err(Errno::NOTCONN) => gone(socket, plan)?,
         Err(error) => return Err(error.into()),
+    }
+    Ok(())
+}
+
+/// There is no connection any more. Only after that is it known that an error would have been said.
+fn gone(socket: &impl AsFd, plan: &mut Plan) -> io::Result<()> {
+    let seen = seen(socket, plan)?;
+    match sockopt::socket_error(socket)? {
+        Err(error) => over(error, socket, plan)?,
+        Ok(()) => plan.handle_gone(seen),
     }
     Ok(())
 }
@@ -170,10 +183,10 @@ fn shut_down(socket: &impl Discard, plan: &mut Plan) -> io::Result<()> {
 /// The state, where the peer's FIN may be here already. What has come in is thrown away in any case, and trying to read
 /// costs half of what asking for the state does.
 fn look_before_fin(socket: &impl Discard, plan: &mut Plan) -> io::Result<Option<State>> {
-    if !plan.looks_at_state() {
+    if !plan.looks_at_end() {
         return Ok(None);
     }
-    match discard(socket) {
+    match read(socket, plan) {
         Ok(None) => Ok(None),
         read => {
             take(read, socket, plan)?;
@@ -188,15 +201,7 @@ fn take(
     plan: &mut Plan,
 ) -> io::Result<()> {
     let seen = match read {
-        // Who was first is all that this end can tell; what of ours was acknowledged, the next look shows.
-        Ok(Some(0)) if plan.looks_at_state() => {
-            let state = if socket.is_in_close_wait() {
-                Some(State::CloseWait)
-            } else {
-                state(socket, plan)?
-            };
-            Seen { now: Instant::now(), state, unacked: None }
-        }
+        Ok(Some(0)) => seen_at_end(socket, plan)?,
         _ => seen(socket, plan)?,
     };
     match read {
@@ -223,10 +228,19 @@ fn look_again(socket: &impl AsFd, plan: &mut Plan) -> io::Result<()> {
 fn over(error: Errno, socket: &impl AsFd, plan: &mut Plan) -> io::Result<()> {
     let seen = seen(socket, plan)?;
     match error {
-        Errno::CONNRESET | Errno::PIPE | Errno::CONNREFUSED => plan.handle_reset(seen),
-        Errno::TIMEDOUT | Errno::HOSTUNREACH | Errno::NETUNREACH | Errno::CONNABORTED => {
-            plan.handle_lost(seen);
-        }
+        Errno::CONNRESET | Errno::PIPE => plan.handle_reset(seen),
+        // Without an answer, or with that of a router or a host (`icmp_err_convert`, `icmpv6_err_convert`).
+        Errno::TIMEDOUT
+        | Errno::CONNABORTED
+        | Errno::CONNREFUSED
+        | Errno::HOSTUNREACH
+        | Errno::NETUNREACH
+        | Errno::HOSTDOWN
+        | Errno::NONET
+        | Errno::NOPROTOOPT
+        | Errno::OPNOTSUPP
+        | Errno::ACCESS
+        | Errno::PROTO => plan.handle_lost(seen),
         Errno::NOTCONN => plan.handle_gone(seen),
         _ => return Err(error.into()),
     }
@@ -237,6 +251,17 @@ fn seen(socket: &impl AsFd, plan: &Plan) -> io::Result<Seen> {
     let unacked =
         if plan.looks_at_unacked() { Some(connection::unacknowledged(socket)?) } else { None };
     Ok(Seen { now: Instant::now(), state: state(socket, plan)?, unacked })
+}
+
+/// As [`seen`], with no more than the end of the stream makes necessary. Before our FIN it can only tell who was first.
+fn seen_at_end(socket: &impl AsFd, plan: &Plan) -> io::Result<Seen> {
+    let state = if plan.looks_at_end() { Some(connection::info(socket)?.state) } else { None };
+    let unacked = if plan.is_fin_sent() && plan.looks_at_unacked() {
+        Some(connection::unacknowledged(socket)?)
+    } else {
+        None
+    };
+    Ok(Seen { now: Instant::now(), state, unacked })
 }
 
 /// As [`seen`], where the state may tell as much of the FIN just sent as is to be known at once.
@@ -260,40 +285,27 @@ fn state(socket: &impl AsFd, plan: &Plan) -> io::Result<Option<State>> {
 }
 
 /// A socket from which what has come in can be thrown away.
-pub(super) trait Discard: AsFd {
-    /// Throws away what is there: how many octets, 0 at the end of the stream, `None` when there is nothing yet.
-    fn discard(&self) -> Result<Option<u64>, Errno>;
-
-    /// Whether the last wait saw the peer's FIN here and this side's not sent, which is `CLOSE_WAIT` and stays so: `false`
-    /// where it did not, or that is not known without a system call.
-    fn is_in_close_wait(&self) -> bool {
-        false
-    }
-}
-
-/// As [`Discard::discard`], by asking the kernel.
-///
-/// `MSG_TRUNC` lets it drop them without a copy (`tcp_recvmsg_locked`).
-pub(super) fn discard(socket: &impl AsFd) -> Result<Option<u64>, Errno> {
-    let mut room = [MaybeUninit::<u8>::uninit(); ROOM];
-    match net::recv(socket, &mut room[..], RecvFlags::DONTWAIT | RecvFlags::TRUNC) {
-        Ok((_, length)) => Ok(Some(length as u64)),
-        Err(Errno::AGAIN | Errno::INTR) => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-impl Discard for std::net::TcpStream {
+pub(super) trait Discard: AsFd + Sized {
+    /// Throws away what is there: how many octets, 0 at the end of the stream, `None` when there is nothing yet. Whoever
+    /// remembers that there is nothing need not ask the kernel.
     fn discard(&self) -> Result<Option<u64>, Errno> {
-        discard(self)
+        self.discard_now()
+    }
+
+    /// The same by asking the kernel in any case, which drops it without a copy (`MSG_TRUNC`; `tcp_recvmsg_locked`).
+    fn discard_now(&self) -> Result<Option<u64>, Errno> {
+        let mut room = [MaybeUninit::<u8>::uninit(); ROOM];
+        match net::recv(self, &mut room[..], RecvFlags::DONTWAIT | RecvFlags::TRUNC) {
+            Ok((_, length)) => Ok(Some(length as u64)),
+            Err(Errno::AGAIN | Errno::INTR) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 }
 
-impl Discard for OwnedFd {
-    fn discard(&self) -> Result<Option<u64>, Errno> {
-        discard(self)
-    }
-}
+impl Discard for std::net::TcpStream {}
+
+impl Discard for OwnedFd {}
 
 /// How much is thrown away at once.
 const ROOM: usize = 16 << 10;

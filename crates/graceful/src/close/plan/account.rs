@@ -22,8 +22,8 @@ impl Plan {
 
     /// Whether our FIN was acknowledged before the peer's came decides between `FIN_WAIT_2` and `CLOSING`.
     pub(super) fn who_was_first(&self, seen: Seen) -> FirstFin {
-        match (self.unacked, seen.unacked, seen.state) {
-            (Some(0), ..) => FirstFin::Local,
+        match (self.was_half_closed, seen.unacked, seen.state) {
+            (true, ..) => FirstFin::Local,
             (_, Some(1..), _) | (.., Some(State::Closing)) => FirstFin::Both,
             _ => FirstFin::LocalOrBoth,
         }

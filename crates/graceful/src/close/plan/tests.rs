@@ -83,14 +83,69 @@ fn a_peer_that_does_not_close_first_is_not_waited_for_longer_than_said() {
 }
 
 #[test]
-fn silence_before_our_fin_does_not_leave_it_out() {
+fn silence_while_the_peer_may_close_first_is_no_reason_to_end_that_wait() {
     let policy = ClosePolicy::server().remote_first(SECOND * 20);
     let mut story = Story::of(policy);
-    assert_eq!(story.plan.want(), Want::Read(story.began + policy.idle));
-    story.plan.handle_timeout(story.at(5, State::Established, 0));
-    story.shut_down(State::Established, story.at(5, State::FinWait1, 1));
-    story.plan.handle_timeout(story.at(6, State::FinWait2, 0));
+    assert_eq!(story.plan.want(), Want::Read(story.began + SECOND * 20));
+    story.plan.handle_octets(1, story.at(19, State::Established, 0));
+    story.plan.handle_timeout(story.at(20, State::Established, 0));
+    story.shut_down(State::Established, story.at(20, State::FinWait1, 1));
+    story.plan.handle_timeout(story.at(24, State::FinWait2, 0));
     assert!(matches!(story.plan.want(), Want::Read(_)), "our FIN begins a new silence");
+}
+
+#[test]
+fn when_the_total_is_up_before_the_peer_closed_first_nothing_is_called_unacknowledged() {
+    let policy = ClosePolicy::server().remote_first(SECOND * 20).within(SECOND);
+    let mut story = Story::of(policy);
+    assert_eq!(story.plan.want(), Want::Read(story.began + SECOND));
+    story.plan.handle_timeout(story.at(1, State::Established, 0));
+    assert_eq!(story.over(Finish::Reset).outcome, Outcome::Acknowledged);
+}
+
+/// The peer sent data and its FIN before it had ours; all of it is found together with the acknowledgement.
+#[test]
+fn an_acknowledgement_found_with_octets_before_the_peers_fin_does_not_prove_who_was_first() {
+    let mut story = Story::of(ClosePolicy::server());
+    story.shut_down(State::Established, Seen { unacked: None, ..story.at(0, State::FinWait1, 0) });
+    assert!(story.plan.looks_at_state());
+    story.plan.handle_octets(7, story.at(0, State::Closed, 0));
+    story.plan.handle_end(Seen { state: None, ..story.at(0, State::Closed, 0) });
+    let report = story.over(Finish::Close);
+    assert_eq!(report.first_fin, FirstFin::LocalOrBoth);
+    assert_eq!(report.delivered(), Delivered::ToKernel);
+}
+
+#[test]
+fn an_end_of_the_programs_own_making_is_not_the_peers() {
+    for policy in [ClosePolicy::server(), ClosePolicy::server().remote_first(SECOND)] {
+        let mut story = Story::of(policy);
+        story.plan.handle_end(story.at(0, State::Established, 0));
+        if policy.order != Order::LocalFirst {
+            assert_eq!(story.plan.want(), Want::Pause(story.began + FIRST_PAUSE));
+            story.plan.handle_timeout(story.at(1, State::Established, 0));
+        }
+        story.shut_down(State::Established, story.at(1, State::FinWait1, 1));
+        assert!(
+            matches!(story.plan.want(), Want::Pause(_)),
+            "an end would be read again and again"
+        );
+        story.plan.handle_timeout(story.at(2, State::FinWait2, 0));
+        assert!(matches!(story.plan.want(), Want::Pause(_)));
+        story.plan.handle_timeout(story.at(3, State::Closed, 0));
+        let report = story.over(Finish::Close);
+        assert_eq!((report.outcome, report.first_fin), (Outcome::Orderly, FirstFin::Local));
+    }
+}
+
+#[test]
+fn once_there_was_nothing_to_read_an_end_is_the_peers() {
+    let mut story = Story::of(ClosePolicy::server());
+    story.plan.handle_nothing();
+    story.shut_down(State::Established, Seen { unacked: None, ..story.at(0, State::FinWait1, 0) });
+    assert!(!story.plan.looks_at_end());
+    story.plan.handle_end(Seen { state: None, ..story.at(0, State::Closed, 0) });
+    assert_eq!(story.over(Finish::Close).outcome, Outcome::Orderly);
 }
 
 #[test]
@@ -125,6 +180,17 @@ fn what_was_over_before_is_no_reset() {
     let mut story = Story::of(ClosePolicy::server());
     story.plan.handle_gone(story.at(0, State::Closed, 0));
     assert_eq!(story.over(Finish::Close).outcome, Outcome::Gone);
+}
+
+#[test]
+fn what_ended_by_fins_while_the_peer_was_waited_for_is_orderly() {
+    let mut story = Story::of(ClosePolicy::server().remote_first(SECOND));
+    story.plan.handle_nothing();
+    story.plan.handle_end(story.at(0, State::Closed, 0));
+    assert_eq!(story.plan.want(), Want::Shutdown);
+    story.plan.handle_gone(story.at(0, State::Closed, 0));
+    let report = story.over(Finish::Close);
+    assert_eq!((report.outcome, report.first_fin), (Outcome::Orderly, FirstFin::Unknown));
 }
 
 #[test]

@@ -1,0 +1,104 @@
+//! Programs that have shut a side down themselves before they ask for the close: an end of their own making is not taken
+//! for the peer's.
+
+use lastack_graceful::close::{
+    CloseOrderly as _, ClosePolicy, CloseReport, FirstFin, Outcome, TimeWait,
+};
+use lastack_lab::namespace::Namespace;
+use lastack_lab::states::{on_port, wait_until};
+use lastack_model::state::State;
+use std::io::Write as _;
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::thread::{JoinHandle, sleep, spawn};
+use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+const MOMENT: Duration = Duration::from_millis(100);
+
+/// A close under way of a side that the program had shut down, the peer's end, and where ours is.
+struct Scene {
+    closing: JoinHandle<CloseReport>,
+    peer: TcpStream,
+    local: SocketAddr,
+}
+
+impl Scene {
+    /// The peer's octets are here when the program shuts its side down.
+    fn begin(how: Shutdown, octets: &[u8], policy: ClosePolicy) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
+        let local = listener.local_addr().expect("an address");
+        let mut peer = TcpStream::connect(local).expect("connected");
+        let (ours, _) = listener.accept().expect("a connection");
+        peer.write_all(octets).expect("sent");
+        wait_until("they are here", || {
+            octets.is_empty() || ours.peek(&mut [0; 64]).is_ok_and(|count| count == octets.len())
+        });
+        ours.shutdown(how).expect("shut down");
+        let policy = policy.within(PATIENCE).idle(PATIENCE);
+        let closing = spawn(move || ours.close_orderly(&policy).expect("a close"));
+        Self { closing, peer, local }
+    }
+
+    fn wait_for(&self, state: State) {
+        wait_until("our end is there", || {
+            on_port(self.local.port()).iter().any(|it| it.local == self.local && it.state == state)
+        });
+    }
+
+    fn report(self) -> CloseReport {
+        self.closing.join().expect("a report")
+    }
+}
+
+#[test]
+fn our_fin_goes_and_the_peers_is_awaited_whatever_was_shut_down_before() {
+    let _namespace = Namespace::enter();
+    for how in [Shutdown::Read, Shutdown::Write, Shutdown::Both] {
+        for octets in [&b""[..], b"unread"] {
+            let scene = Scene::begin(how, octets, ClosePolicy::server());
+            scene.wait_for(State::FinWait2);
+            sleep(MOMENT);
+            assert!(!scene.closing.is_finished(), "{how:?} {octets:?}: {:?}", scene.report());
+            let Scene { closing, peer, .. } = scene;
+            drop(peer);
+            let report = closing.join().expect("a report");
+            assert_eq!(
+                (report.outcome, report.first_fin, report.time_wait),
+                (Outcome::Orderly, FirstFin::Local, TimeWait::Here),
+                "{how:?} {octets:?}: {report:?}"
+            );
+            assert_eq!(report.discarded, octets.len() as u64, "{how:?}");
+        }
+    }
+}
+
+#[test]
+fn a_peer_that_may_close_first_is_waited_for_with_a_receiving_side_shut_down() {
+    let _namespace = Namespace::enter();
+    let scene = Scene::begin(Shutdown::Read, b"", ClosePolicy::server().remote_first(PATIENCE));
+    sleep(MOMENT);
+    scene.wait_for(State::Established);
+    scene.peer.shutdown(Shutdown::Write).expect("its FIN");
+    let report = scene.report();
+    assert_eq!(
+        (report.outcome, report.first_fin, report.time_wait),
+        (Outcome::Orderly, FirstFin::Remote, TimeWait::Peer),
+        "{report:?}"
+    );
+}
+
+#[test]
+fn a_connection_that_ends_by_fins_while_the_peer_is_waited_for_was_not_over_before() {
+    let _namespace = Namespace::enter();
+    for how in [Shutdown::Write, Shutdown::Both] {
+        let scene = Scene::begin(how, b"", ClosePolicy::server().remote_first(PATIENCE));
+        scene.wait_for(State::FinWait2);
+        sleep(MOMENT);
+        let Scene { closing, peer, .. } = scene;
+        drop(peer);
+        let report = closing.join().expect("a report");
+        assert_eq!(report.outcome, Outcome::Orderly, "{how:?}: {report:?}");
+        assert_eq!(report.unacked, Some(0), "{how:?}: {report:?}");
+        assert!(matches!(report.first_fin, FirstFin::Local | FirstFin::Unknown), "{report:?}");
+    }
+}
