@@ -37,14 +37,14 @@ pub struct Holder {
     pub uid: Uid,
 }
 
-/// Whether the holder of a name might bind privileged ports as well.
+/// Whether the holder of a name is shown to have a right to privileged ports as well.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Right {
-    /// It might: root, this very user, or somebody with `CAP_NET_BIND_SERVICE`.
-    Has,
-    /// It could not.
-    Lacks(Holder),
-    /// That cannot be told.
+    /// It is: root, this very user, or somebody with `CAP_NET_BIND_SERVICE`.
+    Shown(Holder),
+    /// It is not: without that capability, or its process is gone or not seen from here.
+    NotShown(Holder),
+    /// Whose it is cannot be told: nobody has it, or whoever does takes no connection at present.
     Unknown,
 }
 
@@ -108,7 +108,7 @@ pub fn knock(name: &str) {
     let _ = connect(name);
 }
 
-/// Whether the process that has this name might bind privileged ports as well.
+/// Whether the process that has this name is shown to have a right to privileged ports as well.
 pub fn right(name: &str) -> Right {
     let holder = match connect(name).map(|socket| sys::peer_credentials(&socket)) {
         Ok(Ok([pid, uid, _])) => {
@@ -117,24 +117,23 @@ pub fn right(name: &str) -> Right {
         Ok(Err(_)) | Err(_) => return Right::Unknown,
     };
     if holder.uid == Uid(0) || holder.uid.0 == rustix::process::geteuid().as_raw() {
-        return Right::Has;
+        return Right::Shown(holder);
     }
-    let Some(pid) = holder.pid else { return Right::Unknown };
-    match process::credentials(pid) {
-        Ok(credentials) if !credentials.has(Capability::NetBindService) => Right::Lacks(holder),
-        Ok(_) => users_as_here(pid, holder),
-        Err(_) => Right::Unknown,
+    let has_capability = |pid| {
+        let credentials = process::credentials(pid);
+        credentials.is_ok_and(|credentials| credentials.has(Capability::NetBindService))
+    };
+    match holder.pid {
+        Some(pid) if has_capability(pid) && users_are_as_here(pid) => Right::Shown(holder),
+        _ => Right::NotShown(holder),
     }
 }
 
 /// In a user namespace of one's own everybody has every capability, and they count for nothing outside (`ns_capable`).
-fn users_as_here(pid: Pid, holder: Holder) -> Right {
+fn users_are_as_here(pid: Pid) -> bool {
     let theirs = fs::read(entry(pid, "uid_map"));
-    match (theirs, fs::read("/proc/thread-self/uid_map")) {
-        (Ok(theirs), Ok(own)) if theirs == own => Right::Has,
-        (Ok(_), Ok(_)) => Right::Lacks(holder),
-        _ => Right::Unknown,
-    }
+    let own = fs::read("/proc/thread-self/uid_map");
+    theirs.is_ok_and(|theirs| own.is_ok_and(|own| theirs == own))
 }
 
 fn connect(name: &str) -> rustix::io::Result<OwnedFd> {
@@ -166,7 +165,11 @@ mod tests {
         assert!(Claim::take("lastack/test/1").expect("asked").is_none());
         let names = || seen("lastack/test/").expect("the table");
         assert_eq!(names().iter().map(|it| it.name.as_str()).collect::<Vec<_>>(), [claim.name()]);
-        assert_eq!(right("lastack/test/1"), Right::Has);
+        let own = Holder {
+            pid: Some(Pid(std::process::id())),
+            uid: Uid(rustix::process::geteuid().as_raw()),
+        };
+        assert_eq!(right("lastack/test/1"), Right::Shown(own));
         assert_eq!(names().len(), 1, "who asks has no name");
         claim.answer();
         drop(claim);

@@ -329,6 +329,53 @@ fn names_of_somebody_without_a_right_to_the_ports_are_passed_over_and_told() {
     }
 }
 
+/// Has names behind which it hides: by a process that is gone, by a queue that takes nobody, and by a line in
+/// `/proc/net/unix` that is a part of another name.
+const HIDE: &str = r#"
+import os, socket, sys, time
+def listen(name, backlog):
+    it = socket.socket(socket.AF_UNIX)
+    it.bind(b"\0" + name)
+    it.listen(backlog)
+    return it
+member = b"lastack/ports/member/512-1023/%04d"
+if os.fork() == 0:
+    names = [b"lastack/ports/%d-%d" % (at, at + 7) for at in range(512, 1024, 8)]
+    kept = [listen(name, 8) for name in names + [member % 1]]
+    if os.fork() > 0:
+        os._exit(0)
+    os.read(0, 1)
+    os._exit(0)
+os.wait()
+full = listen(member % 2, 0)
+waiting = []
+try:
+    while True:
+        it = socket.socket(socket.AF_UNIX)
+        it.setblocking(False)
+        it.connect(b"\0" + member % 2)
+        waiting.append(it)
+except BlockingIOError:
+    pass
+forged = listen(b"x\n0: 2 0 00010000 0001 01 1 @" + member % 3, 8)
+print("ready", flush=True)
+os.read(0, 1)
+"#;
+
+#[test]
+fn names_whose_holders_hide_are_passed_over_too() {
+    let _namespace = Namespace::enter();
+    let to = server();
+    let mut command = Command::new("python3");
+    command.args(["-c", HIDE]).uid(65534).gid(65534);
+    let (_hidden, ready) = Instance::of(&mut command);
+    assert_eq!(ready, "ready");
+    let mut one = Instance::start();
+    one.take(to, 500);
+    let [members, own, ..] = one.shares();
+    assert_eq!((members, own), (1, 512));
+}
+
 #[test]
 fn without_a_right_to_the_ports_nothing_is_shared_and_the_ways_to_it_are_named() {
     let namespace = Namespace::enter();

@@ -2,7 +2,7 @@
 //!
 //! Who has a block has a name for it, and every instance has one for itself; names end with their process, so that
 //! nothing is ever left over. `model::ports::Situation` says how many blocks are whose; here they are taken and given
-//! back. Names that somebody has who could not bind the ports anyway are passed over, and told.
+//! back. Names that somebody has who is not shown to have a right to the ports are passed over, and told.
 
 use super::pool::Ports;
 use lastack_model::ids::{Inode, Port};
@@ -22,8 +22,8 @@ pub(super) struct Sharing {
     giving: BTreeMap<Block, Claim>,
     member: Claim,
     wanted: usize,
-    /// What was found out of each socket that has one of the names.
-    rights: HashMap<Inode, (String, Right)>,
+    /// What was found out of each name, and of which socket of that name.
+    rights: HashMap<String, (Inode, Right)>,
 }
 
 /// Eight ports, by the eighth part of the first.
@@ -40,11 +40,11 @@ pub struct Shares {
     pub ports: usize,
     /// How many of them this one has.
     pub own: usize,
-    /// Who has names of this sharing without a right to the ports, as far as it is known: they are passed over.
+    /// Who has names of this sharing and is not shown to have a right to the ports: they are passed over.
     pub strangers: Vec<Stranger>,
 }
 
-/// A process that has a name of the sharing and no right to the ports.
+/// A process that has a name of the sharing and is not shown to have a right to the ports.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Stranger {
@@ -134,13 +134,16 @@ impl Sharing {
         Ok(if is_content { Content::Yes } else { Content::NotYet })
     }
 
-    /// Finds out who has the names that were not seen before, and forgets those that are gone.
+    /// Finds out who has the names that were not seen before, or of which that could not be told, and forgets those that
+    /// are gone.
     fn judge(&mut self, seen: &[Seen]) {
-        self.rights.retain(|inode, _| seen.iter().any(|it| it.inode == *inode));
+        self.rights.retain(|name, _| seen.iter().any(|it| it.name == *name));
         for it in seen {
-            if !self.is_own(&it.name) {
-                let found = || (it.name.clone(), claim::right(&it.name));
-                self.rights.entry(it.inode).or_insert_with(found);
+            let known = self.rights.get(&it.name).is_some_and(|(inode, right)| {
+                *inode == it.inode && !matches!(right, Right::Unknown)
+            });
+            if !known && !self.is_own(&it.name) {
+                self.rights.insert(it.name.clone(), (it.inode, claim::right(&it.name)));
             }
         }
     }
@@ -150,12 +153,11 @@ impl Sharing {
         claims.any(|claim| claim.name() == name)
     }
 
-    /// Names that others have who may have the ports too. Where that cannot be told they are believed.
+    /// Names that others have who are shown to have a right to the ports too. Anybody can hide behind a name; two who have
+    /// the same port meanwhile find it in use, which costs them a try.
     fn believed<'a>(&self, seen: &'a [Seen]) -> impl Iterator<Item = &'a str> {
-        let is_believed = |it: &&Seen| {
-            let right = self.rights.get(&it.inode).map(|(_, right)| *right);
-            matches!(right, Some(Right::Has | Right::Unknown))
-        };
+        let is_believed =
+            |it: &&Seen| matches!(self.rights.get(&it.name), Some((_, Right::Shown(_))));
         seen.iter().filter(is_believed).map(|it| it.name.as_str())
     }
 
@@ -254,11 +256,11 @@ impl Sharing {
     }
 
     fn shares(&self, members: usize) -> Shares {
-        let strangers = self.rights.values().filter_map(|(name, right)| match right {
-            Right::Lacks(Holder { pid, uid }) => {
+        let strangers = self.rights.iter().filter_map(|(name, (_, right))| match right {
+            Right::NotShown(Holder { pid, uid }) => {
                 Some(Stranger { name: name.clone(), pid: pid.map(|pid| pid.0), uid: uid.0 })
             }
-            Right::Has | Right::Unknown => None,
+            Right::Shown(_) | Right::Unknown => None,
         });
         Shares {
             members,
