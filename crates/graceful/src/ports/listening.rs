@@ -95,19 +95,23 @@ impl Ports {
         deadline: Instant,
     ) -> Result<Listening, ListenError> {
         let mut place = Place::in_queue(self, Purpose::Listen { at_most: most });
+        let mut state = self.state();
         loop {
-            match ask(&mut place, at, most)? {
-                Turn::Have(listening) => return Ok(listening),
+            match choose(&mut place, &mut state, at, most) {
+                Turn::Have(chosen) => {
+                    drop(state);
+                    if let Some(listening) = chosen.open(self)? {
+                        return Ok(listening);
+                    }
+                    state = self.state();
+                }
                 Turn::Wait(next) if Instant::now() >= deadline => {
+                    drop(state);
                     return Err(ListenError::too_late(at, most, next));
                 }
                 Turn::Wait(next) => {
                     let until = next.map_or(deadline, |next| next.min(deadline));
-                    let state = self.state();
-                    // What came free between asking and here is not announced again.
-                    if !place.is_first(&state) || !state.may_listen(self, most) {
-                        drop(self.wait(state, until));
-                    }
+                    state = self.wait(state, until);
                 }
             }
         }
@@ -161,6 +165,7 @@ impl Listening {
 }
 
 /// Asks for a listener.
+#[cfg(feature = "tokio")]
 pub(super) fn ask(
     place: &mut Place<'_>,
     at: IpAddr,
@@ -168,30 +173,58 @@ pub(super) fn ask(
 ) -> Result<Turn<Listening>, ListenError> {
     let ports = place.ports;
     loop {
-        let mut state = ports.state();
-        if place.is_first(&state)
-            && state.shelf.in_use() < most
-            && let Some(idle) = state.shelf.reach(at)
-        {
-            let seat = Seat::new(ports, idle.local);
-            return Ok(Turn::Have(Listening { listener: idle.listener, seat }));
-        }
-        let turn = place.turn(&mut state, |state| state.take_to_listen(ports, most));
-        let local = match turn {
-            Turn::Have(local) => local,
+        let turn = choose(place, &mut ports.state(), at, most);
+        match turn {
+            Turn::Have(chosen) => {
+                if let Some(listening) = chosen.open(ports)? {
+                    return Ok(Turn::Have(listening));
+                }
+            }
             Turn::Wait(next) => return Ok(Turn::Wait(next)),
+        }
+    }
+}
+
+/// A listener that nobody uses, or where one is to be opened.
+enum Chosen {
+    Idle(Idle),
+    New(SocketAddr),
+}
+
+fn choose(place: &mut Place<'_>, state: &mut State, at: IpAddr, most: usize) -> Turn<Chosen> {
+    if place.is_first(state)
+        && state.shelf.in_use() < most
+        && let Some(idle) = state.shelf.reach(at)
+    {
+        return Turn::Have(Chosen::Idle(idle));
+    }
+    let ports = place.ports;
+    match place.turn(state, |state| state.take_to_listen(ports, most)) {
+        Turn::Have(local) => Turn::Have(Chosen::New(SocketAddr::new(at, local.port.0))),
+        Turn::Wait(next) => Turn::Wait(next),
+    }
+}
+
+impl Chosen {
+    /// `None` where somebody else has the port: another is to be chosen.
+    fn open(self, ports: &Ports) -> Result<Option<Listening>, ListenError> {
+        let local = match self {
+            Self::Idle(Idle { listener, local, .. }) => {
+                return Ok(Some(Listening { listener, seat: Seat::new(ports, local) }));
+            }
+            Self::New(local) => local,
         };
-        drop(state);
-        let mut seat = Seat::new(ports, SocketAddr::new(at, local.port.0));
-        match open(seat.local()) {
-            Ok(listener) => return Ok(Turn::Have(Listening { listener, seat })),
+        let mut seat = Seat::new(ports, local);
+        match open(local) {
+            Ok(listener) => Ok(Some(Listening { listener, seat })),
             Err(Errno::ADDRINUSE) => {
                 seat.rest = REFUSED;
-                ports.state().refused(local.port, Step::Bind);
+                ports.state().refused(Port(local.port()), Step::Bind);
+                Ok(None)
             }
             Err(errno) => {
                 seat.rest = Duration::ZERO;
-                return Err(ListenError::of(seat.local(), errno.into()));
+                Err(ListenError::of(local, errno.into()))
             }
         }
     }
@@ -225,11 +258,19 @@ impl Seat {
     pub(super) fn shelve(mut self, listener: TcpListener) {
         // Whoever still waits in it is nobody's call-back.
         while listener.accept().is_ok() {}
-        self.is_shelved = true;
         let now = Instant::now();
-        let mut state = self.ports.state();
-        state.shelf.idle.push_back(Idle { listener, local: self.local, since: now });
         let moment = self.ports.moment(now);
+        let mut state = self.ports.state();
+        self.is_shelved = true;
+        let port = Port(self.local.port());
+        if state.pool.is_allowed(port) {
+            state.shelf.idle.push_back(Idle { listener, local: self.local, since: now });
+        } else {
+            // Somebody else waits for it.
+            drop(listener);
+            state.shelf.open -= 1;
+            state.pool.end_listening(port, moment);
+        }
         for port in state.shelf.close_those_idle(now) {
             state.pool.end_listening(port, moment);
         }
@@ -274,11 +315,6 @@ impl State {
                 }
             }
         }
-    }
-
-    fn may_listen(&self, ports: &Ports, most: usize) -> bool {
-        self.shelf.in_use() < most
-            && (!self.shelf.idle.is_empty() || self.pool.may_listen(ports.now()))
     }
 }
 
@@ -374,3 +410,22 @@ const LATEST_CALL: Duration = Duration::from_secs(130);
 const REFUSED: Duration = Duration::from_secs(2);
 /// A listener that nobody has used for so long is closed.
 const IDLE: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_that_is_to_be_given_away_is_not_kept_by_its_listener() {
+        let ports = Ports::of(22_200..=22_207);
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let listen = || ports.listen([127, 0, 0, 1].into(), 2, deadline).expect("a port");
+        let (kept, withdrawn) = (listen(), listen());
+        let [first, second] = [&kept, &withdrawn].map(|it| Port(it.port()));
+        ports.state().pool.withdraw(second);
+        withdrawn.done();
+        kept.done();
+        assert!(ports.state().pool.is_idle(second));
+        assert_eq!(Port(listen().port()), first, "that one waits to be used again");
+    }
+}

@@ -104,6 +104,11 @@ impl Pool {
         self.ports.iter().filter(|(_, port)| port.allowed).map(|(port, _)| *port)
     }
 
+    /// Whether this port is lent at present.
+    pub fn is_allowed(&self, port: Port) -> bool {
+        self.ports.get(&port).is_some_and(|port| port.allowed)
+    }
+
     /// How many destinations it remembers.
     pub fn destinations(&self) -> usize {
         self.ledgers.len()
