@@ -4,8 +4,9 @@ use crate::interrupt::Interrupt;
 use crate::process::{Ended, Handle};
 use crate::sock_diag::{Destroyed, News};
 use crate::{Error, Result};
+use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fd::AsFd;
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use std::time::Duration;
 
@@ -31,35 +32,25 @@ pub enum Woken {
     ByInterrupt,
 }
 
+/// Whether destroyed sockets are heeded.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Ears {
+pub enum Ears {
+    /// They are.
     Open,
+    /// They are not: a busy port has news of them all the time.
     Shut,
 }
 
 impl Watch<'_> {
     /// Waits at most so long.
-    pub fn wait(&mut self, at_most: Duration) -> Result<Woken> {
-        self.wait_for(at_most, Ears::Open)
-    }
-
-    /// The same without heed to destroyed sockets, of which a busy port has news all the time.
-    pub fn wait_deaf(&mut self, at_most: Duration) -> Result<Woken> {
-        self.wait_for(at_most, Ears::Shut)
-    }
-
-    fn wait_for(&mut self, at_most: Duration, ears: Ears) -> Result<Woken> {
+    pub fn wait(&mut self, at_most: Duration, ears: Ears) -> Result<Woken> {
         let timeout = Timespec {
             tv_sec: at_most.as_secs().cast_signed(),
             tv_nsec: i64::from(at_most.subsec_nanos()),
         };
-        let interrupt = self.interrupt.and_then(Interrupt::descriptor);
-        let mut watched: Vec<PollFd<'_>> = interrupt
-            .into_iter()
-            .chain(self.destroyed.iter().filter(|_| ears == Ears::Open).map(AsFd::as_fd))
-            .chain(self.holders.iter().map(AsFd::as_fd))
-            .map(|descriptor| PollFd::from_borrowed_fd(descriptor, PollFlags::IN))
-            .collect();
+        let watched = self.descriptors(ears);
+        let mut watched: Vec<PollFd<'_>> =
+            watched.map(|it| PollFd::from_borrowed_fd(it, PollFlags::IN)).collect();
         match poll(&mut watched, Some(&timeout)) {
             Ok(0) | Err(Errno::INTR) => return Ok(Woken::ByTime),
             Ok(_) => {}
@@ -72,6 +63,25 @@ impl Watch<'_> {
             return Ok(Woken::ByInterrupt);
         }
         self.take_in()
+    }
+
+    /// One descriptor that is readable as soon as a wait would end, for whoever cannot block: then wait no time at all.
+    pub fn together(&self, ears: Ears) -> Result<OwnedFd> {
+        let failed = |cause: Errno| Error::new("watch", "several things at once", cause);
+        let all = epoll::create(CreateFlags::CLOEXEC).map_err(failed)?;
+        for descriptor in self.descriptors(ears) {
+            let nameless = EventData::new_u64(0);
+            epoll::add(&all, descriptor, nameless, EventFlags::IN).map_err(failed)?;
+        }
+        Ok(all)
+    }
+
+    fn descriptors(&self, ears: Ears) -> impl Iterator<Item = BorrowedFd<'_>> {
+        let interrupt = self.interrupt.and_then(Interrupt::descriptor);
+        interrupt
+            .into_iter()
+            .chain(self.destroyed.iter().filter(move |_| ears == Ears::Open).map(AsFd::as_fd))
+            .chain(self.holders.iter().map(AsFd::as_fd))
     }
 
     /// Something came: takes it in, so that the next wait does not end of the same.

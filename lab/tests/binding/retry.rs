@@ -102,7 +102,9 @@ fn the_deadline_is_kept_and_the_reason_told() {
     let took = began.elapsed();
     assert!(took >= SHORT && took < SHORT + LATE, "{took:?}");
     assert_eq!(error.reason(), Reason::AddressInUse);
-    assert!(error.waited().is_some_and(|waited| waited >= SHORT && waited <= took), "{error:?}");
+    // It began to wait a moment after the deadline was set.
+    let waited = error.waited().expect("more than one attempt");
+    assert!(waited > SHORT / 2 && waited <= took, "{waited:?} of {took:?}");
     let text = error.to_string();
     assert!(text.contains("listens on 127.0.0.1:8080; waited 0."), "{text}");
 }
@@ -129,7 +131,7 @@ fn attempts_that_fail_at_the_second_address_do_not_keep_a_processor_busy() {
     assert!(used < began.elapsed() / 2, "{used:?} of {:?}", began.elapsed());
 }
 
-fn thread_time() -> Duration {
+pub(super) fn thread_time() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     Duration::try_from(time).expect("a time")
 }

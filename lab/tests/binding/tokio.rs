@@ -1,10 +1,14 @@
 //! Under tokio: the same listeners, and other tasks go on while one waits for a port.
 
-use crate::scene::LOCAL;
+use crate::retry::thread_time;
+use crate::scene::{LOCAL, LOCAL_V6};
 use ::tokio::net::{TcpListener, TcpStream};
 use ::tokio::runtime::Builder;
 use lastack_graceful::bind::{Bind, Reason, tokio as bind};
 use lastack_lab::namespace::Namespace;
+use lastack_lab::program::Process;
+use lastack_lab::states::wait_until;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 #[test]
@@ -25,6 +29,41 @@ fn a_task_waits_for_a_port_while_another_serves_and_lets_it_go() {
         let client = ::tokio::spawn(TcpStream::connect(LOCAL));
         new.accept().await.expect("a connection");
         client.await.expect("the task ends").expect("connected");
+    });
+}
+
+#[test]
+fn a_server_of_another_process_that_goes_is_followed_while_tasks_go_on() {
+    let _namespace = Namespace::enter();
+    let mut command = Command::new("python3");
+    let server = Process::start(
+        command.args(["-m", "http.server", "--bind", "127.0.0.1", "8080"]).stdout(Stdio::null()),
+    );
+    wait_until("the server listens", || std::net::TcpStream::connect(LOCAL).is_ok());
+    let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let wanted = Bind::to(LOCAL).until(Instant::now() + Duration::from_secs(20));
+        let new = ::tokio::spawn(async move { bind::listen(&wanted).await });
+        ::tokio::time::sleep(Duration::from_millis(600)).await;
+        assert!(!new.is_finished());
+        let began = Instant::now();
+        drop(server);
+        new.await.expect("the task ends").expect("bound");
+        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    });
+}
+
+#[test]
+fn attempts_in_vain_leave_the_runtime_to_others() {
+    let _namespace = Namespace::enter();
+    let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let _taken = TcpListener::bind(LOCAL_V6).await.expect("taken");
+        let (began, before) = (Instant::now(), thread_time());
+        let wanted = Bind::to(LOCAL).and(LOCAL_V6).until(began + Duration::from_millis(1200));
+        assert!(bind::listen_all(&wanted).await.is_err());
+        let used = thread_time().saturating_sub(before);
+        assert!(used < began.elapsed() / 2, "{used:?} of {:?}", began.elapsed());
     });
 }
 

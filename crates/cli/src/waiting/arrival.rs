@@ -8,7 +8,7 @@ use lastack_model::waiting::{Cost, Outlook, Spot};
 use lastack_os::reach::{Attempt, Reached};
 use lastack_os::sock_diag::{self, Filter, States};
 use lastack_os::usage;
-use lastack_os::watch::{Watch, Woken};
+use lastack_os::watch::{Ears, Watch, Woken};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -156,7 +156,7 @@ fn repeat(
             break End::TimedOut(obstacle);
         }
         on_progress(&Progress { waited: began.elapsed(), picture: None });
-        if watch.wait(limits.clip(pause.min(TICK)))? == Woken::ByInterrupt {
+        if watch.wait(limits.clip(pause.min(TICK)), Ears::Open)? == Woken::ByInterrupt {
             break End::Interrupted;
         }
     };

@@ -11,7 +11,7 @@ use lastack_model::why::{Explanation, Permission, Question};
 use lastack_os::gather::{self, Binder};
 use lastack_os::process::Handle;
 use lastack_os::sock_diag::{Destroyed, Presence, Sentry};
-use lastack_os::watch::{Watch, Woken};
+use lastack_os::watch::{Ears, Watch, Woken};
 use lastack_os::{host, trial, usage};
 use std::time::{Duration, Instant};
 
@@ -297,7 +297,8 @@ impl<'a> Waiter<'a> {
             wake = wake.min(picture.next_sentry);
         }
         let pause = self.limits.clip(wake.saturating_duration_since(Instant::now()).min(TICK));
-        let woken = if self.news { self.watch.wait_deaf(pause) } else { self.watch.wait(pause) }?;
+        let ears = if self.news { Ears::Shut } else { Ears::Open };
+        let woken = self.watch.wait(pause, ears)?;
         if woken == Woken::ByNews {
             self.note_change();
         }

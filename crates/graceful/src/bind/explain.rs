@@ -18,7 +18,7 @@ use lastack_os::host;
 use lastack_os::process::Handle;
 use lastack_os::sock_diag::Destroyed;
 use lastack_os::trial::TrialUser;
-use lastack_os::watch::{Watch, Woken};
+use lastack_os::watch::{Ears, Watch, Woken};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -78,15 +78,44 @@ impl Picture {
         }
     }
 
-    /// Sleeps at most so long. After news it is deaf once: an attempt for several addresses that fails at the last ends
-    /// sockets of its own, and nobody should wake himself.
+    /// Sleeps at most so long.
     pub(super) fn sleep(&mut self, pause: Duration) {
-        let woken = if self.news { self.watch.wait_deaf(pause) } else { self.watch.wait(pause) };
-        match woken {
-            Ok(woken) => self.news = woken == Woken::ByNews,
-            Err(_) => std::thread::sleep(pause),
+        if !self.listen(pause) {
+            std::thread::sleep(pause);
         }
         self.attempt_began = Some(Instant::now());
+    }
+
+    /// The same without blocking the thread.
+    #[cfg(feature = "tokio")]
+    #[expect(deprecated, reason = "what an unsafe successor asks for, an owned descriptor gives")]
+    pub(super) async fn sleep_under_tokio(&mut self, pause: Duration) {
+        use ::tokio::io::{Interest, unix::AsyncFd};
+        use ::tokio::time::{sleep_until, timeout_at};
+        let until = ::tokio::time::Instant::now() + pause;
+        if let Ok(all) = self.watch.together(self.ears())
+            && let Ok(all) = AsyncFd::with_interest(all, Interest::READABLE)
+        {
+            // Whether it was in time, the watch says.
+            let _ = timeout_at(until, all.readable()).await;
+        }
+        if !self.listen(Duration::ZERO) {
+            sleep_until(until).await;
+        }
+        self.attempt_began = Some(Instant::now());
+    }
+
+    /// Takes in the news that come within that time; whether it could listen for them.
+    fn listen(&mut self, pause: Duration) -> bool {
+        let woken = self.watch.wait(pause, self.ears());
+        self.news = matches!(woken, Ok(Woken::ByNews));
+        woken.is_ok()
+    }
+
+    /// After news it is deaf once: an attempt for several addresses that fails at the last ends sockets of its own, and
+    /// nobody should wake himself.
+    const fn ears(&self) -> Ears {
+        if self.news { Ears::Shut } else { Ears::Open }
     }
 }
 

@@ -40,8 +40,19 @@ impl Retry {
         Ok(())
     }
 
+    /// The same without blocking the thread.
+    #[cfg(feature = "tokio")]
+    pub(super) async fn wait_under_tokio(&mut self, failed: Failed) -> Result<(), BindError> {
+        let pause = self.pause(failed)?;
+        #[cfg(feature = "explain")]
+        self.picture.sleep_under_tokio(pause).await;
+        #[cfg(not(feature = "explain"))]
+        ::tokio::time::sleep(pause).await;
+        Ok(())
+    }
+
     /// How long until the next attempt is due, or why there is none.
-    pub(super) fn pause(&mut self, failed: Failed) -> Result<Duration, BindError> {
+    fn pause(&mut self, failed: Failed) -> Result<Duration, BindError> {
         self.attempts += 1;
         let may_pass =
             matches!(failed.error.reason(), Reason::AddressInUse | Reason::AddressNotAvailable);

@@ -2,7 +2,7 @@
 //!
 //! Needs a runtime with I/O and time enabled, and panics without as tokio's own types do. An explanation (feature
 //! `explain`) reads `/proc` in the calling thread, whose network namespace it is about: some milliseconds, after a
-//! failure only.
+//! failure only, and while it waits when something has changed.
 
 use super::builder::Bind;
 use super::error::BindError;
@@ -51,10 +51,7 @@ pub async fn listen_all(bind: &Bind) -> Result<Vec<TcpListener>, BindError> {
                 };
                 return listeners.into_iter().map(taken_in).collect();
             }
-            Err(failed) => {
-                let pause = retry.pause(failed)?;
-                ::tokio::time::sleep(pause).await;
-            }
+            Err(failed) => retry.wait_under_tokio(failed).await?,
         }
     }
 }

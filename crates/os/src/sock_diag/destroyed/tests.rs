@@ -3,7 +3,7 @@
 use super::*;
 use crate::sock_diag::{Filter, Presence, Sentry, fold};
 use crate::sys::namespace::enter_fresh_network;
-use crate::watch::{Watch, Woken};
+use crate::watch::{Ears, Watch, Woken};
 use lastack_model::facts::Socket;
 use lastack_model::state::State;
 use std::net::{TcpListener, TcpStream, UdpSocket};
@@ -14,7 +14,7 @@ fn heard(transport: Transport, port: u16, act: impl FnOnce()) -> bool {
     let destroyed = Destroyed::on_port(transport, Port(port)).expect("news");
     let mut watch = Watch { destroyed: Some(destroyed), ..Watch::default() };
     act();
-    watch.wait(Duration::from_secs(10)).expect("a wait") == Woken::ByNews
+    watch.wait(Duration::from_secs(10), Ears::Open).expect("a wait") == Woken::ByNews
 }
 
 fn sockets(transport: Transport, port: u16) -> Vec<Socket> {
@@ -50,7 +50,7 @@ fn other_ports_are_not_heard_of() {
     let other = Destroyed::on_port(Transport::Tcp, Port(port ^ 1)).expect("news");
     let mut watch = Watch { destroyed: Some(other), ..Watch::default() };
     assert!(heard(Transport::Tcp, port, || drop((client, server))));
-    assert_eq!(watch.wait(Duration::ZERO).expect("a wait"), Woken::ByTime);
+    assert_eq!(watch.wait(Duration::ZERO, Ears::Open).expect("a wait"), Woken::ByTime);
 }
 
 #[test]
