@@ -46,3 +46,6 @@ impl Output {
         let _ = self.queue.send(piece).await;
     }
 }
+
+/// What is noted where a task had to end first.
+pub(crate) const NOT_TAKEN: &str = "the last of its output was lost: nobody took it in time";

@@ -9,10 +9,10 @@ pub fn parse(text: &str) -> Result<Duration, String> {
     let number: u64 =
         number.parse().map_err(|_| "not a time (write 5s, 500ms or 1m)".to_owned())?;
     match unit {
-        "ms" => Ok(Duration::from_millis(number)),
+        "ms" if number <= 3_600_000 => Ok(Duration::from_millis(number)),
         "s" | "" if number <= 3600 => Ok(Duration::from_secs(number)),
         "m" if number <= 60 => Ok(Duration::from_secs(number * 60)),
-        "s" | "" | "m" => Err("longer than an hour".into()),
+        "ms" | "s" | "" | "m" => Err("longer than an hour".into()),
         _ => Err(format!("unknown unit {unit:?} (write 5s, 500ms or 1m)")),
     }
 }
@@ -40,6 +40,17 @@ pub fn parse_age(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_is_an_hour_at_most_in_every_unit() {
+        for text in ["1h", "3600001ms", "18446744073709551615ms", "3601", "3601s", "61m", "-1s"] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+        for text in ["3600000ms", "3600", "3600s", "60m"] {
+            assert_eq!(parse(text), Ok(Duration::from_secs(3600)), "{text}");
+        }
+        assert_eq!(parse("0"), Ok(Duration::ZERO));
+    }
 
     #[test]
     fn an_age_may_be_days_and_never_more_than_the_kernel_counts() {

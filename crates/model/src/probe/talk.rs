@@ -74,14 +74,14 @@ impl Talk {
     pub fn want(&self) -> Want<'_> {
         match self.end {
             Ended::Over => return Want::Over,
-            Ended::Draining => return Want::Read(Moment(self.since.0 + DRAIN_MS)),
+            Ended::Draining => return Want::Read(self.after(DRAIN_MS)),
             Ended::No | Ended::ByFin => {}
         }
         match self.steps.get(self.step) {
             None => Want::Over,
             // Whoever has closed already cannot read it any more: its kernel would answer by a reset.
             Some(Step::Shutdown) if !self.notified.here && self.end == Ended::No => {
-                Want::Notify(Moment(self.since.0 + STUCK_MS))
+                Want::Notify(self.after(STUCK_MS))
             }
             Some(Step::Shutdown) => Want::Shutdown,
             Some(Step::Write(octets, reading)) => {
@@ -89,10 +89,10 @@ impl Talk {
                 let reads = may_read && self.end == Ended::No;
                 let pause = if self.stuck { self.patience() } else { STUCK_MS };
                 let reading = if reads { Reading::Meanwhile } else { Reading::Later };
-                Want::Write(&octets[self.written..], reading, Moment(self.since.0 + pause))
+                Want::Write(&octets[self.written..], reading, self.after(pause))
             }
             Some(Step::Await(what, ms)) => {
-                let until = Moment(self.since.0 + ms);
+                let until = self.after(*ms);
                 match what {
                     Awaited::Handshake => Want::Secure(until),
                     Awaited::FirstOctet => Want::Look(until),
@@ -102,6 +102,11 @@ impl Talk {
                 }
             }
         }
+    }
+
+    /// So many milliseconds after the present step began.
+    const fn after(&self, ms: u64) -> Moment {
+        Moment(self.since.0.saturating_add(ms))
     }
 
     /// The kernel took so many octets.

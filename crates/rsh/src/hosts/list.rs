@@ -70,6 +70,10 @@ impl HostList {
         if pattern.count() > MOST_HOSTS as u64 {
             return Err(Error::new(text, Fault::TooMany));
         }
+        // Some names of that length would fill the memory before the first is refused.
+        if pattern.shortest() > LONGEST_NAME {
+            return Err(Error::new(text, TOO_LONG));
+        }
         let new: Vec<Host> =
             pattern.names().iter().map(|name| host(name)).collect::<Result<_, _>>()?;
         let new = new.into_iter().filter(|host| self.known.insert(host.clone()));
@@ -182,13 +186,14 @@ fn host(text: &str) -> Result<Host, Error> {
         return Err(wrong("a name with a character that no name has"));
     }
     if text.len() > LONGEST_NAME {
-        return Err(wrong("a name longer than 255 octets"));
+        return Err(Error::new(text, TOO_LONG));
     }
     Ok(Host { user: user.map(Into::into), name: name.into() })
 }
 
 /// The Domain Name System has no longer ones (RFC 1035 §2.3.4).
 const LONGEST_NAME: usize = 255;
+const TOO_LONG: Fault = Fault::Name("a name longer than 255 octets");
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

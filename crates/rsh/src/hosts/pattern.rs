@@ -58,7 +58,16 @@ impl Pattern {
         self.parts.iter().map(of).fold(1, u64::saturating_mul)
     }
 
-    /// The names. Ask [`count`](Self::count) first.
+    /// How long the shortest of its names is at least, in octets.
+    pub(super) fn shortest(&self) -> usize {
+        let of = |part: &Part| match part {
+            Part::Text(text) => text.len(),
+            Part::Numbers(_) => 1,
+        };
+        self.parts.iter().map(of).sum()
+    }
+
+    /// The names. Ask [`count`](Self::count) and [`shortest`](Self::shortest) first.
     pub(super) fn names(&self) -> Vec<String> {
         let mut names = vec![String::new()];
         for part in &self.parts {

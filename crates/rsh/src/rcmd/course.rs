@@ -285,11 +285,12 @@ impl Course {
     fn end(&mut self, signal: Signal, cause: Cause, now: Instant) {
         let has_ended = self.scanner.status().is_some() || !self.main.is_open();
         self.ending = Some(Ending { cause, killed: signal == Signal::Kill });
+        // Where it is over at once, whoever reads the output still has so long to take it.
+        self.until = now.checked_add(self.terms.grace);
         if has_ended || !self.errors.can_send() {
             self.over = true;
         } else {
             self.signal = Some(signal);
-            self.until = now.checked_add(self.terms.grace);
         }
     }
 

@@ -6,6 +6,7 @@
 use super::course::{self, Await, Channel, Course, Errors, Over, Parting};
 use super::line::{broken, gone, is_gone, read, reset, until, watch, write};
 use super::setup::{self, Broken, Calling, SetUp};
+use crate::output::NOT_TAKEN;
 use crate::{Output, Signal, Source, Stop};
 use lastack_graceful::ports::tokio::Listening;
 use rustix::io::Errno;
@@ -172,7 +173,7 @@ impl Lines {
             _ = stop.pulled(), if !is_stopped => false,
         };
         if !is_taken {
-            over.notes.push("the last of its output was lost: nobody took it in time".into());
+            over.notes.push(NOT_TAKEN.into());
         }
         over
     }

@@ -3,6 +3,7 @@
 use super::folder::NamedPipe;
 use super::log::{End, Log, Reached};
 use super::verdict::{Exit, Why, verdict};
+use crate::output::NOT_TAKEN;
 use crate::{Cause, Failure, Limits, Output, Ran, Source, Stdin, Stop, Task};
 use lastack_model::ids::Pid;
 use lastack_os::process::Handle;
@@ -15,7 +16,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::unix::pipe;
 use tokio::process::{Child, ChildStdin};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 /// An ssh that was started.
 pub(super) struct Running {
@@ -49,22 +50,25 @@ impl Running {
         let Self { mut child, mut pipe, log: _name } = self;
         let (stdin, stdout, stderr) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take());
-        let (ended, is_over) = watch::channel(false);
-        let grace = task.limits.grace;
+        let (ended, end) = watch::channel(Ended::No);
+        let bounds = Bounds { end, stop: stop.clone(), grace: task.limits.grace };
         let mut course = Course::new(task.limits);
         let watching = async {
             let status = course.watch(&mut child, &mut pipe, stop).await;
-            ended.send_replace(true);
+            ended.send_replace(if course.why.is_some() { Ended::Told } else { Ended::ByItself });
             status
         };
         let (status, out, err, ()) = tokio::join!(
             watching,
-            pump(stdout, Source::Stdout, output, is_over.clone(), grace),
-            pump(stderr, Source::Stderr, output, is_over.clone(), grace),
-            feed(stdin, &task.stdin, is_over.clone()),
+            pump(stdout, Source::Stdout, output, bounds.clone()),
+            pump(stderr, Source::Stderr, output, bounds.clone()),
+            feed(stdin, &task.stdin, bounds.end.clone()),
         );
         if out == Pumped::HeldOpen || err == Pumped::HeldOpen {
             notes.push("something that ssh started held its output open after its end".into());
+        }
+        if out == Pumped::NotTaken || err == Pumped::NotTaken {
+            notes.push(NOT_TAKEN.into());
         }
         if course.why.is_some() && course.log.end() == End::Status {
             notes.push(
@@ -168,11 +172,51 @@ fn exit(status: ExitStatus) -> Exit {
     }
 }
 
-/// Whether everything was read.
+/// Whether ssh has ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Ended {
+    No,
+    ByItself,
+    /// It was told to.
+    Told,
+}
+
+/// What bounds the handing on of output.
+#[derive(Clone)]
+struct Bounds {
+    end: watch::Receiver<Ended>,
+    stop: Stop,
+    grace: Duration,
+}
+
+impl Bounds {
+    fn has_ended(&self) -> bool {
+        *self.end.borrow() != Ended::No
+    }
+
+    async fn ended(&mut self) {
+        let _ = self.end.wait_for(|end| *end != Ended::No).await;
+    }
+
+    /// When whoever reads has had time enough to take it: without end, unless it was to end early.
+    async fn patience(&mut self) {
+        let told = async {
+            let _ = self.end.wait_for(|end| *end == Ended::Told).await;
+        };
+        tokio::select! {
+            _ = self.stop.pulled() => {}
+            () = told => {}
+        }
+        sleep(self.grace).await;
+    }
+}
+
+/// Whether everything was read and taken.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Pumped {
     ToTheEnd,
     HeldOpen,
+    NotTaken,
 }
 
 /// Hands on what comes, to the end; after the end of ssh only as long as something comes within the grace.
@@ -180,14 +224,13 @@ async fn pump(
     stream: Option<impl AsyncRead + Unpin>,
     source: Source,
     output: &Output,
-    mut is_over: watch::Receiver<bool>,
-    grace: Duration,
+    mut bounds: Bounds,
 ) -> Pumped {
     let Some(mut stream) = stream else { return Pumped::ToTheEnd };
     let mut octets = vec![0; PIECE];
     loop {
-        let read = if *is_over.borrow() {
-            match timeout(grace, stream.read(&mut octets)).await {
+        let read = if bounds.has_ended() {
+            match timeout(bounds.grace, stream.read(&mut octets)).await {
                 Ok(read) => read,
                 Err(_) => return Pumped::HeldOpen,
             }
@@ -195,22 +238,24 @@ async fn pump(
             tokio::select! {
                 biased;
                 read = stream.read(&mut octets) => read,
-                _ = is_over.wait_for(|is_over| *is_over) => continue,
+                () = bounds.ended() => continue,
             }
         };
-        match read {
-            Ok(length @ 1..) => output.put(source, &octets[..length]).await,
-            Ok(0) | Err(_) => return Pumped::ToTheEnd,
+        let Ok(length @ 1..) = read else { return Pumped::ToTheEnd };
+        tokio::select! {
+            biased;
+            () = output.put(source, &octets[..length]) => {}
+            () = bounds.patience() => return Pumped::NotTaken,
         }
     }
 }
 
 /// Writes the input, then closes it. A command that does not read it to the end is not to blame.
-async fn feed(stdin: Option<ChildStdin>, input: &Stdin, mut is_over: watch::Receiver<bool>) {
+async fn feed(stdin: Option<ChildStdin>, input: &Stdin, mut end: watch::Receiver<Ended>) {
     let (Some(mut stdin), Stdin::Octets(octets)) = (stdin, input) else { return };
     tokio::select! {
         _ = stdin.write_all(octets) => {}
-        _ = is_over.wait_for(|is_over| *is_over) => {}
+        _ = end.wait_for(|end| *end != Ended::No) => {}
     }
 }
 

@@ -199,6 +199,20 @@ fn without_a_way_for_signals_a_deadline_is_a_reset_and_says_so() {
 }
 
 #[test]
+fn what_is_over_at_once_leaves_time_to_take_its_output() {
+    for errors in [Errors::Merged, Errors::Early, Errors::Acknowledged] {
+        let mut it = Played::begin(Terms { limit: None, ..terms(errors) });
+        if errors == Errors::Acknowledged {
+            it.main(&status(0));
+        }
+        assert_eq!(it.course.until(), None);
+        it.course.handle_stop(Signal::Interrupt, it.now);
+        assert_eq!(it.course.want(), Step::Over);
+        assert_eq!(it.course.until(), it.now.checked_add(GRACE));
+    }
+}
+
+#[test]
 fn what_is_left_behind_is_waited_for_and_never_signalled() {
     let mut it = Played::begin(terms(Errors::Acknowledged));
     it.main(&status(0)).main("late").pass(LIMIT);
