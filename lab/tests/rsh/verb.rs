@@ -6,7 +6,7 @@ use lastack_lab::rshd::Rshd;
 use lastack_lab::states::wait_until;
 use rustix::process::Signal;
 use std::io::Read as _;
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -53,6 +53,21 @@ fn every_way_for_the_standard_error_is_had() {
         assert_eq!((run.code, sorted(&run.stdout)), (Some(0), out.to_vec()), "{how}: {run:?}");
         assert_eq!(run.stderr.contains("node1: err"), err, "{how}: {}", run.stderr);
     }
+}
+
+#[test]
+fn a_resolver_that_does_not_answer_holds_nothing_up() {
+    let rshd = Rshd::started(&Namespace::enter(), 1, 1);
+    rshd.etc().write("etc/nsswitch.conf", "passwd: files\nhosts: files dns\n");
+    rshd.etc().write("etc/resolv.conf", "nameserver 127.0.0.1\noptions timeout:20 attempts:2\n");
+    let resolver = UdpSocket::bind("127.0.0.1:53").expect("a silent resolver");
+    let began = Instant::now();
+    let run =
+        rsh(&rshd, &["-w", "node1,elsewhere", "--timeout", "1s", "--grace", "1s", "echo here"]);
+    assert_eq!((run.code, &*run.stdout), (Some(124), "node1: here\n"), "{run:?}");
+    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+    resolver.set_nonblocking(true).expect("a mode");
+    resolver.recv_from(&mut [0; 512]).expect("it was asked");
 }
 
 #[test]

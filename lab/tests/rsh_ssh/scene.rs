@@ -6,6 +6,7 @@ use lastack_lab::sshd::Sshd;
 use lastack_lab::states::wait_until;
 use rustix::process::Signal;
 use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -44,10 +45,15 @@ impl Scene {
 
     /// The same, and the run goes on.
     pub(crate) fn start(&self, arguments: &[&str]) -> Going {
+        self.start_to(Stdio::null(), arguments)
+    }
+
+    /// The same with this standard output.
+    pub(crate) fn start_to(&self, stdout: Stdio, arguments: &[&str]) -> Going {
         let stderr = self.file("stderr");
         let mut command = self.command("sh");
         command.args(["-c", "exec \"$@\" 2>\"$ERR\"", "sh"]).arg(path()).arg("rsh").args(arguments);
-        command.env("ERR", &stderr).stdin(Stdio::null()).stdout(Stdio::null());
+        command.env("ERR", &stderr).stdin(Stdio::null()).stdout(stdout);
         Going { process: Process::start(&mut command), stderr }
     }
 
@@ -99,6 +105,14 @@ impl Drop for Scene {
 impl Going {
     pub(crate) fn signal(&self, signal: Signal) {
         self.process.signal(signal);
+    }
+
+    /// Its standard output from now on, to its end; nobody has read it before.
+    pub(crate) fn output(&mut self) -> Vec<u8> {
+        let mut output = Vec::new();
+        let mut stdout = self.process.child().stdout.take().expect("a pipe");
+        stdout.read_to_end(&mut output).expect("its output");
+        output
     }
 
     /// What it has said so far.

@@ -5,7 +5,9 @@ use lastack_lab::program::run;
 use lastack_lab::states::wait_until;
 use rustix::process::Signal;
 use std::fs::{self, File};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 /// A run whose command says that it began, and then waits for a named pipe.
 fn waiting(scene: &Scene, word: &str) -> Going {
@@ -75,6 +77,51 @@ fn when_nobody_reads_any_more_it_stops_without_a_word() {
     assert!(run.stdout.ends_with(": nobodyreads\n"), "{}", run.stdout);
     assert_eq!(fs::read_to_string(said).expect("what it said"), "");
     assert_eq!((Scene::clients("nobodyreads"), scene.left()), (0, vec![]));
+}
+
+#[test]
+fn where_output_cannot_be_written_it_stops_and_says_so() {
+    let scene = Scene::new();
+    let run = scene.shell("$L rsh --grace 1s -w node1 'yes cannotbewritten' >/dev/full");
+    assert_eq!(run.code, Some(3), "{run:?}");
+    let said = run.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("failed to write what came back: No space left on device"), "{said}");
+    assert!(said.contains("node1 - "), "the table says who has no status: {said}");
+    assert_eq!((Scene::clients("cannotbewritten"), scene.left()), (0, vec![]));
+}
+
+#[test]
+fn a_command_whose_time_is_over_does_not_wait_for_who_reads_nothing() {
+    let scene = Scene::new();
+    let limits = ["--grace", "1s", "--command-timeout", "1s"];
+    let command = ["-w", "node1", "yes nobodytakesit"];
+    let mut going = scene.start_to(Stdio::piped(), &[&limits[..], &command].concat());
+    wait_until("it has begun", || Scene::clients("nobodytakesit") == 1);
+    wait_until("its ssh has ended", || Scene::clients("nobodytakesit") == 0);
+    // The grace of who reads.
+    sleep(Duration::from_secs(2));
+    let length = going.output().len();
+    assert_eq!(going.code(), Some(3), "{}", going.said());
+    assert!(length < 16 << 20, "{length} octets were kept");
+    let said = going.said().split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("the last of its output was lost: nobody took it in time"), "{said}");
+}
+
+#[test]
+fn interrupts_are_heard_while_nobody_reads_its_last_words() {
+    let scene = Scene::new();
+    let command = "sleep 1; : lastwords; head -c 1000000 /dev/zero | tr '\\0' x";
+    let mut going = scene.start_to(Stdio::piped(), &["-b", "-w", "node1", command]);
+    wait_until("it has begun", || Scene::clients("lastwords") == 1);
+    wait_until("its ssh has ended", || Scene::clients("lastwords") == 0);
+    sleep(Duration::from_millis(300));
+    let began = Instant::now();
+    for _ in 0..3 {
+        going.signal(Signal::INT);
+        sleep(Duration::from_millis(300));
+    }
+    assert_eq!(going.code(), Some(130), "{}", going.said());
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
 }
 
 #[test]

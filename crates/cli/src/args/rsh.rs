@@ -176,7 +176,8 @@ Exit codes:
   0    every command succeeded
   2    the question is at fault, or what carries the commands is missing;
        nothing was run
-  3    some did not succeed: a status that is not 0, or none
+  3    some did not succeed: a status that is not 0, or none; or what came back
+       could not be written
   124  the time of --timeout was over first
   130  interrupted
 With --exit worst the highest status of all commands, 255 for one without.

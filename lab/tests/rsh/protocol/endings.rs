@@ -99,6 +99,31 @@ fn being_stopped_forwards_the_signal() {
 }
 
 #[test]
+fn being_stopped_does_not_wait_for_who_reads_nothing() {
+    let scene = Scene::with(Errors::Merged);
+    scene.server(move |mut caller: Caller| {
+        let (_errors, _) = caller.take();
+        caller.say(&[0]);
+        while caller.main.write(&[b'x'; 4096]).is_ok() {}
+    });
+    let (queue, pieces) = mpsc::channel(1);
+    let (puller, stop) = Stop::new();
+    let task = Task { limits: Limits { grace: SHORT, ..Limits::default() }, ..task("true") };
+    let running = scene.rsh.run(task, Output::new(0, queue), stop);
+    let report = scene.runtime.block_on(async {
+        let stopping = async {
+            tokio::time::sleep(SHORT).await;
+            puller.send(Some(Signal::Terminate)).expect("it runs");
+        };
+        tokio::join!(running, stopping).0
+    });
+    drop(pieces);
+    assert_took(&report, SHORT * 2);
+    assert!(report.notes.iter().any(|note| note.contains("nobody took it")), "{report:?}");
+    scene.assert_nothing_is_left();
+}
+
+#[test]
 fn what_is_left_behind_holds_the_connection_to_the_deadline_and_the_status_stands() {
     let scene = Scene::with(Errors::Acknowledged);
     scene.server(Caller::serve);

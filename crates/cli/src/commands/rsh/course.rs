@@ -19,9 +19,11 @@ pub(super) async fn run<C: Carrier>(
     let plan = job.plan(args);
     let standing = Arc::new(Mutex::new(Standing::new(&plan)));
     let mut report = Report::begin(plan, args, standing.clone())?;
+    let signals = signals::catch()?;
     let (control, mut events) = fan::start(carrier.clone(), job.lists, job.terms);
     let bounds = Bounds { grace: args.pace.grace, total: args.pace.timeout };
-    let signals = tokio::spawn(signals::heed(signals::catch()?, control.clone(), standing, bounds));
+    // To the end of the program: whoever reads the last words may be slow.
+    drop(tokio::spawn(signals::heed(signals, control.clone(), standing, bounds)));
     let mut tick = interval(TICK);
     let mut look = interval(LOOK);
     for timer in [&mut tick, &mut look] {
@@ -37,20 +39,19 @@ pub(super) async fn run<C: Carrier>(
             }
             _ = look.tick(), if told.is_none_or(|at| at.elapsed() >= TELL_AGAIN) => {
                 if let Some(words) = carrier.waits_for() {
-                    report.tell(&words)?;
+                    report.tell(&words);
                     told = Some(Instant::now());
                 }
                 continue;
             }
         };
         let Some(event) = event else { break };
-        report.take(event)?;
-        if report.reader_is_gone() {
+        report.take(event);
+        if !report.is_read() {
             control.stop(Signal::Terminate);
         }
     }
-    signals.abort();
-    report.finish()
+    Ok(report.finish())
 }
 
 /// How often progress is shown.

@@ -52,6 +52,7 @@ fn exit(tally: &Tally, rule: ExitRule) -> Exit {
     match (tally.end(), rule) {
         (report::End::Interrupted, _) => Exit::Interrupted,
         (report::End::TimedOut, _) => Exit::TimedOut,
+        (report::End::Complete, _) if tally.is_output_lost() => Exit::Partly,
         (report::End::Complete, ExitRule::Worst) => match tally.worst() {
             0 => Exit::Yes,
             status => Exit::Remote(status),

@@ -13,6 +13,7 @@ use std::future::pending;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::signal::unix::{self, SignalKind};
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep_until};
 
 /// Signals that are heard from now on.
@@ -69,11 +70,11 @@ pub(super) async fn heed(
         let (due, exit) = at_last.unzip();
         tokio::select! {
             () = next(&mut signals.interrupt) => match meaning(last.replace(Instant::now()), is_stopping) {
-                Meaning::Status => say(&standing.lock().unwrap_or_else(PoisonError::into_inner).words()),
+                Meaning::Status => tell(standing.lock().unwrap_or_else(PoisonError::into_inner).words()),
                 Meaning::Stop => {
                     is_stopping = true;
-                    say("stopping; Ctrl-C once more ends at once");
                     interrupt(&control, &standing, Signal::Interrupt);
+                    tell("stopping; Ctrl-C once more ends at once".into());
                 }
                 Meaning::AtOnce => end(Exit::Interrupted),
             },
@@ -89,6 +90,11 @@ pub(super) async fn heed(
             at_last = Some((Instant::now() + patience, Exit::Interrupted));
         }
     }
+}
+
+/// In a thread of its own: it may be stuck for ever because nobody reads.
+fn tell(words: String) {
+    drop(spawn_blocking(move || say(&words)));
 }
 
 fn interrupt(control: &fan::Control, standing: &Mutex<Standing>, signal: Signal) {

@@ -64,7 +64,7 @@ pub(super) fn run(job: Job, args: &RshArgs) -> Result<Tally, Error> {
     match args.way.via {
         Via::Ssh => {
             let carrier = Arc::new(Ssh::new(settings(&args.way, &job))?);
-            runtime()?.block_on(async {
+            to_its_end(async {
                 let tally = course::run(carrier.clone(), job, args).await;
                 carrier.finish().await;
                 tally
@@ -75,10 +75,10 @@ pub(super) fn run(job: Job, args: &RshArgs) -> Result<Tally, Error> {
                 .map_err(|cause| Error::new(format!("failed to open /dev/urandom: {cause}")))?;
             say(WARNING);
             if job.commands.len() == 1 {
-                return runtime()?.block_on(course::run(Arc::new(rsh), job, args));
+                return to_its_end(course::run(Arc::new(rsh), job, args));
             }
             let session = Arc::new(Session::new(rsh));
-            runtime()?.block_on(async {
+            to_its_end(async {
                 let tally = course::run(session.clone(), job, args).await;
                 session.close(args.pace.grace).await;
                 tally
@@ -129,12 +129,16 @@ fn left_alone(chosen: &RangeInclusive<u16>) -> Result<BTreeSet<u16>, Error> {
     Ok(ports)
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime, Error> {
-    tokio::runtime::Builder::new_multi_thread()
+/// Runs it, and waits for nothing beside it: a resolver may take long to give up.
+fn to_its_end(all: impl Future<Output = Result<Tally, Error>>) -> Result<Tally, Error> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(THREADS)
         .enable_all()
         .build()
-        .map_err(|cause| Error::new(format!("failed to start threads: {cause}")))
+        .map_err(|cause| Error::new(format!("failed to start threads: {cause}")))?;
+    let tally = runtime.block_on(all);
+    runtime.shutdown_background();
+    tally
 }
 
 const THREADS: usize = 2;

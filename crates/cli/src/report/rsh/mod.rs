@@ -106,12 +106,17 @@ impl Report {
         if matches!(report.form, Form::Json) {
             report.out.put(json::planned(&report.plan, false).as_bytes());
         }
-        report.flush()?;
-        Ok(report)
+        report.flush();
+        match report.out.fault() {
+            None => Ok(report),
+            Some(cause) => {
+                Err(Error::new(format!("failed to write to the standard output: {cause}")))
+            }
+        }
     }
 
     /// Takes in what happened.
-    pub fn take(&mut self, event: Event) -> Result<(), Error> {
+    pub fn take(&mut self, event: Event) {
         self.standing().heed(&event);
         if matches!(self.form, Form::Json)
             && let Some(line) = json::event(&self.plan, &event)
@@ -140,7 +145,7 @@ impl Report {
             }
             Event::Started { .. } | Event::Stopping(NotRun::Stopped | NotRun::After { .. }) => {}
         }
-        self.flush()
+        self.flush();
     }
 
     /// Whether there is a terminal to show progress on.
@@ -154,13 +159,13 @@ impl Report {
         self.progress.show(&line);
     }
 
-    /// Whether nobody reads what is written.
-    pub const fn reader_is_gone(&self) -> bool {
-        self.out.is_gone()
+    /// Whether somebody reads what is written, as far as is known.
+    pub const fn is_read(&self) -> bool {
+        self.out.is_read()
     }
 
     /// The end: what was gathered, the table, the sum.
-    pub fn finish(mut self) -> Result<Tally, Error> {
+    pub fn finish(mut self) -> Tally {
         let is_interrupted = self.standing().is_interrupted();
         self.tally.interrupted_if(is_interrupted);
         if let Form::Gathered(gather) = &mut self.form {
@@ -176,15 +181,22 @@ impl Report {
             let sum = json::summary(&self.plan, &self.tally, self.began.elapsed());
             self.out.put(sum.as_bytes());
         }
-        self.flush()?;
+        self.flush();
+        let fault = self.out.fault().map(ToString::to_string);
         let is_wanted = self.always_table || (!is_json && !self.tally.all_succeeded());
-        if is_wanted && !self.out.is_gone() {
+        if is_wanted && (self.out.is_read() || fault.is_some()) {
             let text =
                 table::table(&self.plan, &self.tally, self.always_table, self.began.elapsed());
             self.err.put(text.as_bytes());
         }
-        self.flush()?;
-        Ok(self.tally)
+        if let Some(cause) = fault {
+            self.tally.output_lost();
+            self.talk(&format!(
+                "failed to write what came back: {cause}; what still ran was stopped"
+            ));
+        }
+        self.flush();
+        self.tally
     }
 
     fn wrote(&mut self, piece: &Piece) {
@@ -253,9 +265,9 @@ impl Report {
     }
 
     /// Something that lastack itself says, at once.
-    pub fn tell(&mut self, text: &str) -> Result<(), Error> {
+    pub fn tell(&mut self, text: &str) {
         self.talk(text);
-        self.flush()
+        self.flush();
     }
 
     /// Something that lastack itself says.
@@ -263,12 +275,12 @@ impl Report {
         self.err.put(wrapped(text).as_bytes());
     }
 
-    fn flush(&mut self) -> Result<(), Error> {
+    fn flush(&mut self) {
         if self.out.has_something() || self.err.has_something() {
             self.progress.erase();
         }
-        self.out.flush()?;
-        self.err.flush()
+        self.out.flush();
+        self.err.flush();
     }
 
     fn standing(&self) -> MutexGuard<'_, Standing> {
@@ -283,8 +295,7 @@ pub fn say(text: &str) {
         err.put(progress::ERASED.as_bytes());
     }
     err.put(wrapped(text).as_bytes());
-    // Somebody who cannot read it is not served by an error.
-    let _ = err.flush();
+    err.flush();
 }
 
 fn wrapped(text: &str) -> String {

@@ -1,7 +1,6 @@
 //! One of the two streams that are written to: raw octets where no terminal reads them, shown octets where one does.
 
 use super::screen;
-use crate::error::Error;
 use std::io::{self, IsTerminal as _, Write as _};
 
 /// A stream and what waits to be written to it.
@@ -9,8 +8,17 @@ use std::io::{self, IsTerminal as _, Write as _};
 pub(super) struct Paper {
     stream: Stream,
     is_terminal: bool,
-    is_gone: bool,
+    state: State,
     waiting: Vec<u8>,
+}
+
+#[derive(Debug)]
+enum State {
+    Read,
+    /// Nobody reads it any more.
+    Gone,
+    /// It cannot be written to.
+    Failed(io::Error),
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -29,12 +37,12 @@ impl Paper {
     }
 
     const fn new(stream: Stream, is_terminal: bool) -> Self {
-        Self { stream, is_terminal, is_gone: false, waiting: Vec::new() }
+        Self { stream, is_terminal, state: State::Read, waiting: Vec::new() }
     }
 
     /// Octets as they are.
     pub(super) fn put(&mut self, octets: &[u8]) {
-        if !self.is_gone {
+        if self.is_read() {
             self.waiting.extend_from_slice(octets);
         }
     }
@@ -52,17 +60,24 @@ impl Paper {
         !self.waiting.is_empty()
     }
 
-    /// Whether nobody reads it any more.
-    pub(super) const fn is_gone(&self) -> bool {
-        self.is_gone
+    /// Whether somebody reads it, as far as is known.
+    pub(super) const fn is_read(&self) -> bool {
+        matches!(self.state, State::Read)
     }
 
-    /// Writes what waits. A reader that went away is no error; nor is anything on the standard error, where nobody could
-    /// be told.
-    pub(super) fn flush(&mut self) -> Result<(), Error> {
+    /// Why it cannot be written to. A reader that went away is no fault.
+    pub(super) const fn fault(&self) -> Option<&io::Error> {
+        match &self.state {
+            State::Failed(cause) => Some(cause),
+            State::Read | State::Gone => None,
+        }
+    }
+
+    /// Writes what waits. Of the standard error no fault is remembered: nobody could be told.
+    pub(super) fn flush(&mut self) {
         let waiting = std::mem::take(&mut self.waiting);
         if waiting.is_empty() {
-            return Ok(());
+            return;
         }
         let written = match self.stream {
             Stream::Stdout => {
@@ -71,17 +86,10 @@ impl Paper {
             }
             Stream::Stderr => io::stderr().lock().write_all(&waiting),
         };
-        match written {
-            Ok(()) => Ok(()),
-            Err(_) if self.stream == Stream::Stderr => {
-                self.is_gone = true;
-                Ok(())
-            }
-            Err(cause) if cause.kind() == io::ErrorKind::BrokenPipe => {
-                self.is_gone = true;
-                Ok(())
-            }
-            Err(cause) => Err(Error::new(format!("failed to write what came back: {cause}"))),
+        if let Err(cause) = written {
+            let is_gone = cause.kind() == io::ErrorKind::BrokenPipe;
+            let is_fault = self.stream == Stream::Stdout && !is_gone;
+            self.state = if is_fault { State::Failed(cause) } else { State::Gone };
         }
     }
 }

@@ -8,6 +8,7 @@ use lastack_rsh::fan::NotRun;
 pub struct Tally {
     outcomes: Vec<Option<Outcome>>,
     end: End,
+    is_output_lost: bool,
 }
 
 /// How it ended as a whole.
@@ -41,7 +42,7 @@ pub(super) struct Counts {
 
 impl Tally {
     pub(super) fn new(tasks: usize) -> Self {
-        Self { outcomes: vec![None; tasks], end: End::Complete }
+        Self { outcomes: vec![None; tasks], end: End::Complete, is_output_lost: false }
     }
 
     pub(super) fn ended(&mut self, task: usize, attempts: u32, report: Report) {
@@ -60,6 +61,15 @@ impl Tally {
         if is_interrupted {
             self.end = End::Interrupted;
         }
+    }
+
+    pub(super) const fn output_lost(&mut self) {
+        self.is_output_lost = true;
+    }
+
+    /// Whether what came back could not be written.
+    pub const fn is_output_lost(&self) -> bool {
+        self.is_output_lost
     }
 
     /// How it ended as a whole.
