@@ -1,6 +1,6 @@
 //! The error names who is in the way, as far as it can be seen.
 
-use crate::scene::{ANY, LOCAL, THIEF, as_user, gone, leave_time_wait};
+use crate::scene::{ANY, LOCAL, PORT, THIEF, as_user, gone, leave_time_wait, silence};
 use lastack_graceful::bind::{Bind, Reason};
 use lastack_lab::namespace::Namespace;
 use lastack_lab::privilege::without_reserved_ports;
@@ -126,6 +126,7 @@ fn a_connection_that_lives_on_is_named() {
     let _client = TcpStream::connect(LOCAL).expect("connected");
     let _ours = listener.accept().expect("a connection");
     drop(listener);
+    silence(PORT);
     let says = format!("{} holds a connection of 127.0.0.1:8080 in ESTABLISHED", ourselves());
     assert_eq!(refusal(&Bind::to(LOCAL)), format!("address in use: {says}"));
 }
@@ -137,6 +138,7 @@ fn time_wait_is_named_with_its_end_and_nobody_to_stop() {
     rustix::net::sockopt::set_socket_reuseaddr(&listener, false).expect("SO_REUSEADDR");
     leave_time_wait(&listener);
     drop(listener);
+    silence(PORT);
     let text = refusal(&Bind::to(LOCAL));
     let says = "address in use: a connection of 127.0.0.1:8080 in TIME_WAIT, which no process holds; \
                 over in ";
@@ -153,6 +155,7 @@ fn time_wait_is_named_with_its_end_and_nobody_to_stop() {
     let listener = Bind::to(LOCAL.ip().to_string() + ":8081").listen().expect("a listener");
     leave_time_wait(&listener);
     drop(listener);
+    silence(PORT);
     Bind::to("127.0.0.1:8081").listen().expect("it starts again at once");
 }
 

@@ -2,7 +2,7 @@
 //! shown to be there without.
 
 use crate::scene::{
-    ANY, ANY_V6, LOCAL, LOCAL_V6, PORT, VICTIM, as_user, attempts, gone, steal, ways_in,
+    ANY, ANY_V6, LOCAL, LOCAL_V6, PORT, VICTIM, as_user, attempts, gone, silence, steal, ways_in,
 };
 use lastack_graceful::bind::{Bind, Families, Reason};
 use lastack_lab::namespace::Namespace;
@@ -36,6 +36,7 @@ fn between_bind_and_listen_the_default_lets_another_user_in_and_exclusive_nobody
         let listeners = as_user(VICTIM, || bound.listen()).expect("nobody is before it");
         assert_eq!(ways_in(), [], "nor while it listens");
         drop(listeners);
+        silence(PORT);
     }
     assert_eq!(ways_in().len(), attempts().count(), "each of them works on a free port");
 }

@@ -1,5 +1,6 @@
 //! Ports of a pool that are listened on for call-backs: few serve many, and a late call-back meets nobody.
 
+use crate::scene::silence;
 use lastack_graceful::close::ClosePolicy;
 use lastack_graceful::ports::{Listening, Obstacle, Ports, Purpose};
 use lastack_lab::namespace::Namespace;
@@ -83,6 +84,7 @@ fn a_late_call_back_meets_nobody() {
     let error = listening.accept(Instant::now() + Duration::from_millis(20)).expect_err("silence");
     assert_eq!(error.kind(), ErrorKind::TimedOut);
     drop(listening);
+    silence(late.port());
     let error = TcpStream::connect(late).expect_err("nobody");
     assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
     // It stays so for a while, however often somebody listens.

@@ -1,6 +1,6 @@
 //! The sockets that are made: their options, their families, one port for both, all of them or none.
 
-use crate::scene::{ANY, ANY_V6, LOCAL, LOCAL_V6, PORT};
+use crate::scene::{ANY, ANY_V6, LOCAL, LOCAL_V6, PORT, silence};
 use lastack_graceful::bind::{Bind, Families, Reason};
 use lastack_lab::namespace::Namespace;
 use lastack_lab::states::on_port;
@@ -28,6 +28,7 @@ fn a_listener_has_every_option_from_its_first_bind_on() {
     assert!(fcntl_getfd(&listener).expect("flags").contains(FdFlags::CLOEXEC));
     assert!(!fcntl_getfl(&listener).expect("flags").contains(OFlags::NONBLOCK));
     drop(listener);
+    silence(LOCAL.port());
     let listener = Bind::to(LOCAL).nonblocking().listen().expect("a listener");
     assert!(fcntl_getfl(&listener).expect("flags").contains(OFlags::NONBLOCK));
 }

@@ -1,7 +1,7 @@
 //! Trying again: the address is taken soon after it is free, the reason is of that moment, and what no time changes is
 //! told at once.
 
-use crate::scene::{LOCAL, LOCAL_V6, leave_time_wait};
+use crate::scene::{LOCAL, LOCAL_V6, leave_time_wait, silence};
 use lastack_graceful::bind::{Bind, Reason};
 use lastack_lab::link::ip;
 use lastack_lab::namespace::Namespace;
@@ -67,6 +67,7 @@ fn a_time_wait_that_is_destroyed_is_noticed_long_before_its_end() {
     rustix::net::sockopt::set_socket_reuseaddr(&listener, false).expect("SO_REUSEADDR");
     leave_time_wait(&listener);
     drop(listener);
+    silence(LOCAL.port());
     let waiting = in_vain_at_first(Bind::to(LOCAL));
     destroy_time_wait();
     assert!(bound_after(waiting) < LATE);

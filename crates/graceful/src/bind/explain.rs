@@ -91,17 +91,14 @@ impl Picture {
     #[expect(deprecated, reason = "what an unsafe successor asks for, an owned descriptor gives")]
     pub(super) async fn sleep_under_tokio(&mut self, pause: Duration) {
         use ::tokio::io::{Interest, unix::AsyncFd};
-        use ::tokio::time::{sleep_until, timeout_at};
-        let until = ::tokio::time::Instant::now() + pause;
-        if let Ok(all) = self.watch.together(self.ears())
-            && let Ok(all) = AsyncFd::with_interest(all, Interest::READABLE)
-        {
-            // Whether it was in time, the watch says.
-            let _ = timeout_at(until, all.readable()).await;
+        use ::tokio::time::{sleep, timeout};
+        let all = self.watch.together(self.ears()).ok();
+        match all.and_then(|all| AsyncFd::with_interest(all, Interest::READABLE).ok()) {
+            // What came, and whether anything did, the watch says.
+            Some(all) => drop(timeout(pause, all.readable()).await),
+            None => sleep(pause).await,
         }
-        if !self.listen(Duration::ZERO) {
-            sleep_until(until).await;
-        }
+        self.listen(Duration::ZERO);
         self.attempt_began = Some(Instant::now());
     }
 
@@ -239,3 +236,27 @@ fn nobody(conflict: &Conflict) -> String {
 
 /// Whose end is waited for by name; the attempts see the end of any more.
 const HOLDERS_WATCHED: usize = 64;
+
+#[cfg(all(test, feature = "tokio"))]
+mod tests {
+    use super::*;
+    use lastack_model::ids::Pid;
+    use std::process::Command;
+
+    #[test]
+    fn under_tokio_the_end_of_a_process_ends_the_pause_and_nothing_else_does() {
+        let runtime = ::tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.expect("a runtime").block_on(async {
+            let mut picture = Picture::default();
+            let began = Instant::now();
+            picture.sleep_under_tokio(Duration::from_millis(50)).await;
+            assert!(!picture.news && began.elapsed() >= Duration::from_millis(50));
+            let mut child = Command::new("sleep").arg("0.2").spawn().expect("a child");
+            let handle = Handle::by_pid(Pid(child.id())).expect("asked").expect("it lives");
+            picture.watch.holders.push(handle);
+            picture.sleep_under_tokio(Duration::from_secs(60)).await;
+            assert!(picture.news && began.elapsed() < Duration::from_secs(30));
+            child.wait().expect("its end");
+        });
+    }
+}
