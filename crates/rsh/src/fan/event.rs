@@ -78,8 +78,8 @@ impl Events {
         Self { news, pieces, piece: None, told: 0, held: VecDeque::new() }
     }
 
-    /// The next event; `None` when it is over. What a task wrote comes after its start and before its end, and output of
-    /// one keeps no news of another waiting for longer than it was written before. Dropping the future loses none.
+    /// The next event; `None` when it is over. What a task wrote comes after its start and before its end; an end waits for
+    /// nothing that was written after it, and a start for nothing. Dropping the future loses none.
     pub async fn next(&mut self) -> Option<Event> {
         loop {
             // A start is told before its task can write: having a piece, one has the news that come before it.
@@ -113,11 +113,11 @@ impl Events {
         }
     }
 
-    /// News to be told at once; others are kept until the pieces that were written before them are told.
+    /// News to be told at once; ends are kept until the pieces that were written before them are told.
     fn heard(&mut self, event: Event) -> Option<Event> {
         match event {
-            Event::Started { attempt: 1, .. } | Event::Stopping(_) => Some(event),
-            _ => {
+            Event::Started { .. } | Event::Again { .. } | Event::Stopping(_) => Some(event),
+            Event::Ended { .. } | Event::NotRun { .. } | Event::Wrote(_) => {
                 let before = self.pieces.len() + usize::from(self.piece.is_some());
                 self.held.push_back((self.told + before as u64, event));
                 None
