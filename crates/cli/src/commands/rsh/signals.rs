@@ -10,7 +10,7 @@ use lastack_os::interrupt::is_ignored;
 use lastack_rsh::{Signal, fan};
 use rustix::process::Signal as SystemSignal;
 use std::future::pending;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::signal::unix::{self, SignalKind};
 use tokio::task::spawn_blocking;
@@ -70,7 +70,7 @@ pub(super) async fn heed(
         let (due, exit) = at_last.unzip();
         tokio::select! {
             () = next(&mut signals.interrupt) => match meaning(last.replace(Instant::now()), is_stopping) {
-                Meaning::Status => tell(standing.lock().unwrap_or_else(PoisonError::into_inner).words()),
+                Meaning::Status => tell(lock(&standing).words()),
                 Meaning::Stop => {
                     is_stopping = true;
                     interrupt(&control, &standing, Signal::Interrupt);
@@ -82,9 +82,11 @@ pub(super) async fn heed(
                 is_stopping = true;
                 interrupt(&control, &standing, Signal::Terminate);
             }
-            () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
-                end(exit.unwrap_or(Exit::Interrupted));
-            }
+            () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => match exit {
+                // Only its last words are left, and whoever reads them may take his time.
+                Some(Exit::TimedOut) if lock(&standing).is_complete() => at_last = None,
+                exit => end(exit.unwrap_or(Exit::Interrupted)),
+            },
         }
         if is_stopping && at_last.is_none_or(|(_, exit)| exit != Exit::Interrupted) {
             at_last = Some((Instant::now() + patience, Exit::Interrupted));
@@ -98,8 +100,12 @@ fn tell(words: String) {
 }
 
 fn interrupt(control: &fan::Control, standing: &Mutex<Standing>, signal: Signal) {
-    standing.lock().unwrap_or_else(PoisonError::into_inner).interrupted();
+    lock(standing).interrupted();
     control.stop(signal);
+}
+
+fn lock(standing: &Mutex<Standing>) -> MutexGuard<'_, Standing> {
+    standing.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn meaning(last: Option<Instant>, is_stopping: bool) -> Meaning {

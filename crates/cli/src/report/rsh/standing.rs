@@ -35,6 +35,11 @@ impl Standing {
         self.is_interrupted = true;
     }
 
+    /// Whether everything is over that there was to do.
+    pub fn is_complete(&self) -> bool {
+        self.ended == self.labels.len() * self.commands
+    }
+
     /// Whether somebody interrupted it.
     pub const fn is_interrupted(&self) -> bool {
         self.is_interrupted
