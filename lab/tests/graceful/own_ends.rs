@@ -9,11 +9,12 @@ use lastack_lab::states::{on_port, wait_until};
 use lastack_model::state::State;
 use std::io::Write as _;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::mpsc::channel;
 use std::thread::{JoinHandle, sleep, spawn};
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(20);
-const MOMENT: Duration = Duration::from_millis(100);
+const MOMENT: Duration = Duration::from_millis(400);
 
 /// A close under way of a side that the program had shut down, the peer's end, and where ours is.
 struct Scene {
@@ -35,7 +36,12 @@ impl Scene {
         });
         ours.shutdown(how).expect("shut down");
         let policy = policy.within(PATIENCE).idle(PATIENCE);
-        let closing = spawn(move || ours.close_orderly(&policy).expect("a close"));
+        let (sender, begun) = channel();
+        let closing = spawn(move || {
+            sender.send(()).expect("told");
+            ours.close_orderly(&policy).expect("a close")
+        });
+        begun.recv().expect("it begins");
         Self { closing, peer, local }
     }
 

@@ -64,9 +64,6 @@ impl Watched {
 
     fn wait_for(&self, wanted: PollFlags, until: Instant) -> io::Result<()> {
         let ready = wait_for(&self.stream, wanted, until)?;
-        if ready.contains(PollFlags::ERR) {
-            connection::clear_error_queue(&self.stream)?;
-        }
         if !ready.difference(PollFlags::OUT).is_empty() {
             self.is_readable.set(true);
         }
@@ -115,7 +112,14 @@ pub(super) fn wait_for(
         let left = until.saturating_duration_since(Instant::now());
         let left = Timespec::try_from(left).map_err(io::Error::other)?;
         match poll(&mut sockets, Some(&left)) {
-            Ok(_) => return Ok(sockets[0].revents()),
+            Ok(_) => {
+                let found = sockets[0].revents();
+                if found.contains(PollFlags::ERR) {
+                    // Otherwise it would be said at once every time.
+                    connection::clear_error_queue(stream)?;
+                }
+                return Ok(found);
+            }
             Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }

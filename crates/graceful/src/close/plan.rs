@@ -330,7 +330,11 @@ impl Plan {
         self.look(seen);
         let is_closed = matches!(seen.state, None | Some(State::Closed | State::TimeWait));
         let outcome = if self.was_alive && is_closed { Outcome::Orderly } else { Outcome::Gone };
-        self.first_fin = if self.was_half_closed { FirstFin::Local } else { FirstFin::Unknown };
+        if self.was_half_closed {
+            self.first_fin = FirstFin::Local;
+        } else if self.first_fin == FirstFin::Neither {
+            self.first_fin = FirstFin::Unknown;
+        }
         self.phase = Phase::Over(outcome);
     }
 

@@ -348,8 +348,10 @@ const EVENTS: usize = 256;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::close::{AtDeadline, ClosePolicy};
-    use std::net::TcpListener;
+    use crate::close::AtDeadline;
+    use std::net::{Shutdown, TcpListener};
+
+    const SHORT: Duration = Duration::from_millis(200);
 
     /// What is ready of what is watched, the wake aside.
     fn is_anything_ready(reaper: &Reaper) -> bool {
@@ -363,27 +365,42 @@ mod tests {
         events.iter().any(|event| event.data.u64() != WAKE)
     }
 
+    fn is_watched(reaper: &Reaper) -> bool {
+        let state = reaper.0.shared.state();
+        !state.held.is_empty() && state.held.values().all(|held| !held.watched.is_empty())
+    }
+
+    /// However it ends, whoever has a copy of the descriptor keeps the connection, and makes it ready.
     #[test]
     fn one_of_which_there_is_a_copy_is_not_watched_when_it_is_over() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
-        let policies = [
-            ClosePolicy::server(),
-            ClosePolicy::server().idle(Duration::ZERO).at_deadline(AtDeadline::Orphan),
-            ClosePolicy::server().idle(Duration::ZERO),
-        ];
-        for policy in policies {
+        let pair = || {
+            let peer = TcpStream::connect(listener.local_addr().expect("bound"));
+            (listener.accept().expect("accepted").0, peer.expect("connected"))
+        };
+        let timed_out = ClosePolicy::server().idle(SHORT);
+        let left = timed_out.at_deadline(AtDeadline::Orphan);
+        for policy in [ClosePolicy::server(), timed_out, left] {
             let reaper = Reaper::new(1).expect("a reaper");
-            let peer =
-                TcpStream::connect(listener.local_addr().expect("bound")).expect("connected");
-            let (ours, _) = listener.accept().expect("accepted");
+            let (ours, peer) = pair();
             let copy = ours.try_clone().expect("a copy");
             reaper.close(ours, &policy);
-            if policy.idle > Duration::ZERO {
-                drop(peer);
+            while !is_watched(&reaper) {
+                std::thread::yield_now();
+            }
+            let (another, its_peer) = pair();
+            if policy == ClosePolicy::server() {
+                reaper.close(another, &timed_out);
+                drop((peer, its_peer));
             }
             assert_eq!(reaper.wait(Duration::from_secs(10)), 0);
+            copy.shutdown(Shutdown::Both)
+                .or_else(|error| match error.kind() {
+                    io::ErrorKind::NotConnected => Ok(()),
+                    _ => Err(error),
+                })
+                .expect("ready");
             assert!(!is_anything_ready(&reaper), "{policy:?}");
-            drop(copy);
         }
     }
 }

@@ -18,7 +18,7 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 #[cfg(feature = "hyper")]
 mod hyper;
@@ -107,13 +107,13 @@ impl Future for Closing {
                 }
                 Step::ReadableOrWritable(until) => {
                     let readable = stream.poll_read_ready(context)?;
-                    let writable = poll_writable(stream, context)?;
-                    if readable.is_pending() && writable.is_pending() {
+                    let until = room(stream, context)?.awaited(until);
+                    if let (Poll::Pending, Some(until)) = (readable, until) {
                         ready!(this.poll_sleep(until, context));
                     }
                 }
                 Step::Writable(until) => {
-                    if poll_writable(stream, context)?.is_pending() {
+                    if let Some(until) = room(stream, context)?.awaited(until) {
                         ready!(this.poll_sleep(until, context));
                     }
                 }
@@ -153,11 +153,32 @@ impl Discard for TcpStream {
     }
 }
 
-/// Ready when something can be sent, or sending would tell of an error.
-fn poll_writable(stream: &TcpStream, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-    loop {
-        ready!(stream.poll_write_ready(context))?;
-        // As with reading; asking without sending.
+/// Whether there is room to send something, or sending would tell of an error.
+enum Room {
+    Some,
+    /// None, and whoever asked is woken when there is.
+    None,
+    /// None, and nobody is woken: the runtime once heard of an error that was none of the connection's, and remembers it.
+    NoneUntold,
+}
+
+impl Room {
+    /// Until when it is waited for, at most.
+    fn awaited(self, until: Instant) -> Option<Instant> {
+        match self {
+            Self::Some => None,
+            Self::None => Some(until),
+            Self::NoneUntold => Some(until.min(Instant::now() + LOOK_AGAIN)),
+        }
+    }
+}
+
+fn room(stream: &TcpStream, context: &mut Context<'_>) -> io::Result<Room> {
+    // What the runtime remembers may be over; it forgets that when a try fails, as with reading.
+    for _ in 0..2 {
+        if stream.poll_write_ready(context)?.is_pending() {
+            return Ok(Room::None);
+        }
         let tried = stream.try_io(Interest::WRITABLE, || {
             let mut sockets = [PollFd::new(stream, PollFlags::OUT)];
             poll(&mut sockets, Some(&Timespec::default()))?;
@@ -170,9 +191,10 @@ fn poll_writable(stream: &TcpStream, context: &mut Context<'_>) -> Poll<io::Resu
         });
         match tried {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            _ => return Poll::Ready(Ok(())),
+            _ => return Ok(Room::Some),
         }
     }
+    Ok(Room::NoneUntold)
 }
 
 /// Leaves a connection to a reaper. Where there is none, because no thread can be started, it is reset: its peer shall
@@ -189,3 +211,6 @@ fn hand_over(stream: TcpStream, course: Course, reaper: Option<&Reaper>) {
         }
     }
 }
+
+/// How soon one looks again whom nobody wakes.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
