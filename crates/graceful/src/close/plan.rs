@@ -11,11 +11,14 @@
 //! moment, a [`Seen`].
 
 mod account;
+mod patience;
 
 use super::policy::{ClosePolicy, Order};
 use super::report::{FirstFin, Outcome};
 use account::first_fin;
 use lastack_model::state::State;
+pub(crate) use patience::after;
+use patience::{FIRST_PAUSE, LONGEST_PAUSE};
 use std::time::{Duration, Instant};
 
 /// A connection being closed.
@@ -162,11 +165,7 @@ impl Plan {
             Phase::Farewell => self.want_sent(self.layer.farewell),
             Phase::RemoteFirst(until) => self.want_end(until.min(self.end())),
             Phase::Shutdown => Want::Shutdown,
-            Phase::Drain => self.want_end(match self.unacked {
-                Some(0) => self.limit(),
-                Some(_) => self.next_look(),
-                None => self.next_look().min(after(self.looked, FIRST_LOOK)),
-            }),
+            Phase::Drain => self.want_end(self.drain_until()),
             Phase::LastAck => Want::Pause(self.limit().min(self.next_pause())),
             Phase::Over(outcome) => Want::Finish(self.finish(outcome)),
         }
@@ -366,23 +365,6 @@ impl Plan {
         self.give_up_if_due(seen.now);
     }
 
-    fn want_sent(&self, octets: u64) -> Want {
-        if self.peer_ended || self.is_shut_down() {
-            Want::Send(octets, self.next_look())
-        } else {
-            Want::SendAndRead(octets, self.next_look())
-        }
-    }
-
-    /// The peer's FIN, until then.
-    fn want_end(&self, until: Instant) -> Want {
-        if self.is_shut_down() {
-            Want::Pause(until.min(self.next_pause()))
-        } else {
-            Want::Read(until)
-        }
-    }
-
     fn is_shut_down(&self) -> bool {
         self.receiving == Receiving::ShutDown
     }
@@ -422,56 +404,12 @@ impl Plan {
             self.phase = Phase::Over(Outcome::Orderly);
         }
     }
-
-    fn give_up_if_due(&mut self, now: Instant) {
-        if matches!(self.phase, Phase::Over(_)) || now < self.limit() {
-            return;
-        }
-        let has_to_send = matches!(self.phase, Phase::Kept | Phase::Farewell);
-        let is_acknowledged = self.unacked == Some(0) && !has_to_send;
-        let outcome = if is_acknowledged { Outcome::Acknowledged } else { Outcome::TimedOut };
-        self.phase = Phase::Over(outcome);
-    }
-
-    /// When patience ends: with the whole, and with silence unless the peer was given time to close first.
-    fn limit(&self) -> Instant {
-        match self.phase {
-            Phase::RemoteFirst(_) => self.end(),
-            _ => self.end().min(after(self.last_sign, self.policy.idle)),
-        }
-    }
-
-    fn end(&self) -> Instant {
-        after(self.began, self.policy.total)
-    }
-
-    fn next_pause(&self) -> Instant {
-        after(self.looked, self.pause)
-    }
-
-    /// Nothing wakes a reader when octets are acknowledged; seen too late they would make silence too long.
-    fn next_look(&self) -> Instant {
-        self.limit().min(after(self.looked, self.policy.idle / 4))
-    }
 }
 
 /// Whether the peer's FIN is not here, as far as the system tells.
 const fn is_open(state: Option<State>) -> bool {
     matches!(state, Some(State::Established | State::FinWait1 | State::FinWait2))
 }
-
-/// So much later; a time beyond what the clock can tell is as good as never.
-pub(crate) fn after(moment: Instant, time: Duration) -> Instant {
-    moment.checked_add(time).unwrap_or_else(|| moment + NEVER)
-}
-
-/// A century.
-const NEVER: Duration = Duration::from_secs(100 * 366 * 24 * 60 * 60);
-/// An answer over a fast network comes within this time.
-const FIRST_PAUSE: Duration = Duration::from_micros(200);
-const LONGEST_PAUSE: Duration = Duration::from_millis(50);
-/// How much is acknowledged is looked at so soon where it was not when our FIN was sent. A peer nearby has closed by then.
-const FIRST_LOOK: Duration = Duration::from_millis(50);
 
 #[cfg(test)]
 mod tests;
