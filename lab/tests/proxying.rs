@@ -6,11 +6,12 @@
 #[expect(dead_code, reason = "its main is for those who run it")]
 mod proxy;
 
+use lastack_graceful::close::abort;
 use lastack_lab::link::{HERE, OtherHost, THERE};
 use lastack_lab::namespace::Namespace;
 use std::cell::Cell;
 use std::io::ErrorKind;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::sync::mpsc::channel;
 use std::thread::{JoinHandle, spawn};
@@ -176,6 +177,27 @@ fn the_example_lets_its_upstream_close_first_and_makes_every_connection() {
     });
     assert_eq!((outcome.answered, outcome.unanswered), (CONNECTIONS, 0), "{outcome:?}");
     println!("by the example: {outcome:?}");
+}
+
+#[test]
+fn what_breaks_at_the_upstream_breaks_at_the_client_and_looks_like_no_end() {
+    let _here = Namespace::enter();
+    alone(async {
+        let upstream = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("an upstream");
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a listener");
+        let to = listener.local_addr().expect("its address");
+        let running =
+            spawn_local(proxy::serve(listener, upstream.local_addr().expect("its address")));
+        let mut client = TcpStream::connect(to).await.expect("connected");
+        let (mut answering, _) = upstream.accept().await.expect("the proxy comes");
+        answering.write_all(b"half of").await.expect("sent");
+        let mut half = [0; 7];
+        client.read_exact(&mut half).await.expect("half of it");
+        abort(answering.into_std().expect("a stream")).expect("a reset");
+        let end = timeout(PATIENCE, client.read(&mut half)).await.expect("an end");
+        assert_eq!(end.expect_err("no proper end").kind(), ErrorKind::ConnectionReset);
+        running.abort();
+    });
 }
 
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -4,11 +4,11 @@
 //! ports for a minute, and some hundreds of connections a second spend them all. So a client's end is not passed on at
 //! once: the upstream, which is about to close, gets a while to do so first.
 
-use lastack_graceful::close::ClosePolicy;
 use lastack_graceful::close::tokio::close_orderly;
-use std::future::pending;
+use lastack_graceful::close::{ClosePolicy, abort};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
 use tokio::io::{AsyncWriteExt as _, copy};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
@@ -40,16 +40,19 @@ pub(crate) async fn serve(listener: TcpListener, upstream: SocketAddr) -> io::Re
 /// One connection from its beginning to its end, which both sides see in order.
 async fn pass_on(mut client: TcpStream, upstream: SocketAddr) -> io::Result<()> {
     let mut upstream = TcpStream::connect(upstream).await?;
-    let copied = copy_both(&mut client, &mut upstream).await;
+    if let Err(error) = copy_both(&mut client, &mut upstream).await {
+        // A FIN would call a part the whole: what broke on one side breaks on the other.
+        return abort(client.into_std()?).and(abort(upstream.into_std()?)).and(Err(error));
+    }
     let (to_upstream, to_client) = tokio::join!(
-        // Here it counts who is first. It is the upstream already, unless something went wrong.
+        // Here it counts who is first. It is the upstream already.
         close_orderly(upstream, &ClosePolicy::client().remote_first(ClosePolicy::REMOTE_WAIT)),
         close_orderly(client, &ClosePolicy::server()),
     );
-    copied.and_then(|()| to_upstream.map(drop)).and_then(|()| to_client.map(drop))
+    to_upstream.and(to_client).map(drop)
 }
 
-/// Copies both ways until the upstream's end.
+/// Copies both ways until the upstream's end, for which it has some time after the client's.
 async fn copy_both(client: &mut TcpStream, upstream: &mut TcpStream) -> io::Result<()> {
     let (mut from_client, mut to_client) = client.split();
     let (mut from_upstream, mut to_upstream) = upstream.split();
@@ -58,10 +61,13 @@ async fn copy_both(client: &mut TcpStream, upstream: &mut TcpStream) -> io::Resu
         // Whoever waits for the end of the question gets it, after a while in which others close first.
         sleep(ClosePolicy::REMOTE_WAIT).await;
         to_upstream.shutdown().await?;
-        pending::<io::Result<()>>().await
+        sleep(AFTER_THE_CLIENT).await;
+        Err(io::ErrorKind::TimedOut.into())
     };
     tokio::select! {
         ended = copy(&mut from_upstream, &mut to_client) => ended.map(drop),
         failed = questions => failed,
     }
 }
+
+const AFTER_THE_CLIENT: Duration = Duration::from_secs(600);

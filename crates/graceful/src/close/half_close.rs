@@ -82,6 +82,13 @@ impl LastWords {
         Self { octets: Vec::new(), kept: 0, sent: 0 }
     }
 
+    /// What was kept of the message, and nothing that calls it whole.
+    #[cfg(feature = "tokio")]
+    pub(super) fn without_farewell(mut self) -> Self {
+        self.octets.truncate(self.kept);
+        self
+    }
+
     /// How many octets of the message were kept.
     pub(super) const fn kept(&self) -> u64 {
         self.kept as u64

@@ -17,7 +17,8 @@ use std::task::{Context, Poll};
 /// A stream whose shutdown lingers by a policy: this side's FIN, everything thrown away until the peer's.
 ///
 /// Servers that shut a stream down at its end, as hyper does, need no other change. One that is dropped without that is
-/// left to a reaper, by the same policy.
+/// left to a reaper, by the same policy; a layer's end is not sent then, for nobody said that the message is whole: a peer
+/// of TLS is told so by the missing `close_notify` (RFC 8446 §6.1).
 ///
 /// It takes a TCP stream, or any layer above one that is a [`HalfClose`]: for TLS, `close_notify` goes before the FIN.
 /// Once the shutdown has begun, nothing can be read any more.
@@ -183,7 +184,8 @@ impl<T: HalfClose<Below = TcpStream>> Drop for Lingering<T> {
     fn drop(&mut self) {
         if let State::Open(stream) = std::mem::replace(&mut self.state, State::Closed(None)) {
             let (stream, words) = stream.half_close();
-            hand_over(stream, Course::new(self.policy, words), self.reaper.as_ref());
+            let course = Course::new(self.policy, words.without_farewell());
+            hand_over(stream, course, self.reaper.as_ref());
         }
     }
 }
