@@ -26,6 +26,8 @@ pub struct Talk {
     /// Over TLS: whether each side has said that it says no more.
     notified: Notified,
     shut: bool,
+    /// The peer's FIN is known to be behind what is still to be read.
+    fin_behind: bool,
     now: Moment,
     most_read: u64,
     answer: Option<Answer>,
@@ -61,6 +63,7 @@ impl Talk {
             end: Ended::No,
             notified: Notified { here: !trial.speaks_tls, there: false },
             shut: false,
+            fin_behind: false,
             now: seen.at,
             most_read,
             answer: trial.speaks_http.then(Answer::default),
@@ -195,14 +198,14 @@ impl Talk {
             Ended::Draining => {
                 self.push(Happened::FalseEnd, seen);
                 self.end = Ended::Over;
+                if self.fin_behind {
+                    self.end_answer();
+                }
             }
             Ended::No => {
                 self.push(Happened::PeerFin, seen);
                 self.end = Ended::ByFin;
-                // Over TLS anybody on the way can make a FIN, so it ends no message (RFC 9112 §9.8).
-                if let Some(answer) = self.answer.as_mut().filter(|_| !self.observed.speaks_tls) {
-                    answer.end();
-                }
+                self.end_answer();
                 if self.is_opening() {
                     self.handle_failure("it closed during the TLS handshake".into(), seen);
                 }
@@ -210,6 +213,20 @@ impl Talk {
             }
             Ended::ByFin | Ended::Over => {}
         }
+    }
+
+    /// What the peer's FIN alone ends is over. Over TLS anybody on the way can make a FIN, so it ends no message (RFC 9112
+    /// §9.8).
+    fn end_answer(&mut self) {
+        if let Some(answer) = self.answer.as_mut().filter(|_| !self.observed.speaks_tls) {
+            answer.end();
+        }
+    }
+
+    /// A reset came, and the peer's FIN before it.
+    pub fn handle_reset_after_fin(&mut self, told: Told, seen: Seen) {
+        self.fin_behind |= self.end == Ended::No;
+        self.handle_reset(told, seen);
     }
 
     /// A reset came.

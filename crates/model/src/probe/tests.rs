@@ -315,6 +315,80 @@ fn a_handshake_ends_in_its_time_and_its_failure_is_said() {
     }
 }
 
+/// As it is on this very host: the answer and the FIN are here before the stray octets draw the reset.
+#[test]
+fn an_answer_that_only_the_close_ends_is_whole_where_the_fin_came_before_the_reset() {
+    let play = |after_fin: bool| {
+        let mut talk = begun(Kind::Stray);
+        talk.handle_readable(seen(2, State::CloseWait));
+        talk.handle_written(2, seen(2, State::CloseWait));
+        if after_fin {
+            talk.handle_reset_after_fin(Told::Nobody, seen(3, State::Closed));
+        } else {
+            talk.handle_reset(Told::Nobody, seen(3, State::Closed));
+        }
+        talk.handle_octets(b"HTTP/1.0 200 OK\r\n\r\nhello", seen(3, State::Closed));
+        talk.handle_end(seen(3, State::Closed));
+        verdict(talk, Question::UnreadInput)
+    };
+    let whole = play(true);
+    assert_eq!(whole.verdict, Verdict::Noted, "{whole:?}");
+    assert!(whole.says.contains("5 octets") && whole.says.contains("then a reset"), "{whole:?}");
+    assert_eq!(play(false).verdict, Verdict::Fault);
+}
+
+#[test]
+fn an_early_answer_that_only_the_close_ends_is_at_risk_as_any_other() {
+    let all = trial(Kind::Upload);
+    let mut talk = Talk::new(&all, Bounds::DEFAULT.most_read, seen(0, State::Established));
+    let Want::Write(first, ..) = talk.want() else { panic!("{:?}", talk.want()) };
+    let length = first.len();
+    talk.handle_written(length, seen(1, State::Established));
+    talk.handle_readable(seen(2, State::CloseWait));
+    talk.handle_octets(b"HTTP/1.0 413 No\r\n\r\nhello", seen(3, State::CloseWait));
+    talk.handle_end(seen(3, State::CloseWait));
+    talk.handle_reset_after_fin(Told::Writer, seen(4, State::Closed));
+    let finding = verdict(talk, Question::EarlyAnswer);
+    assert_eq!(finding.verdict, Verdict::Fault, "{finding:?}");
+}
+
+#[test]
+fn a_server_that_still_owes_its_answer_is_slow_and_holds_on_to_nothing() {
+    for came in [&b""[..], b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"] {
+        let mut talk = begun(Kind::HalfClose);
+        assert_eq!(talk.want(), Want::Shutdown);
+        talk.handle_shutdown(seen(1, State::FinWait2));
+        if !came.is_empty() {
+            talk.handle_octets(came, seen(2, State::FinWait2));
+        }
+        talk.handle_time(seen(3002, State::FinWait2));
+        talk.handle_time(seen(6002, State::FinWait2));
+        assert_eq!(talk.want(), Want::Over);
+        let finding = verdict(talk, Question::LetsGo);
+        assert_eq!(finding.verdict, Verdict::Undecided, "{finding:?}");
+        assert!(finding.because.is_some_and(|words| words.contains("--patience")));
+    }
+}
+
+#[test]
+fn a_reset_instead_of_an_answer_is_said_as_that() {
+    for (kind, verdict_of) in [
+        (Kind::KeepAlive, Verdict::Fault),
+        (Kind::HalfClose, Verdict::Noted),
+        (Kind::Silent, Verdict::Noted),
+    ] {
+        let mut talk = begun(kind);
+        if talk.want() == Want::Shutdown {
+            talk.handle_shutdown(seen(1, State::FinWait2));
+        }
+        talk.handle_reset(Told::Reader, seen(2, State::Closed));
+        let finding = verdict(talk, Question::FinOrReset);
+        assert_eq!(finding.verdict, verdict_of, "{finding:?}");
+        let is_asked = kind != Kind::Silent;
+        assert_eq!(finding.says.contains("instead of an answer"), is_asked, "{finding:?}");
+    }
+}
+
 #[test]
 fn a_ladder_counts_the_octets_of_segments_and_not_those_of_the_message() {
     let mut talk = secured(Kind::Close);

@@ -19,6 +19,7 @@ pub(super) fn cut(one: &Observed) -> String {
             format!("{body} octets arrived and no end, then {end}")
         }
         Some(Extent::Head) => format!("part of its head arrived, then {end}"),
+        None if one.received > 0 => format!("{} octets arrived, then {end}", one.received),
         _ => format!("nothing arrived but {end}"),
     }
 }

@@ -231,11 +231,13 @@ impl Dialogue {
         }
     }
 
-    /// A reset is told as `ECONNRESET`, after the peer's FIN as `EPIPE` (`tcp_reset`); a write after it as `EPIPE`.
+    /// A reset is told as `ECONNRESET`, after the peer's FIN as `EPIPE` (`tcp_reset`); whoever writes later is told `EPIPE`
+    /// of either.
     fn broken(&self, error: Errno, told: Told, talk: &mut Talk) -> io::Result<()> {
         let seen = self.seen()?;
         match error {
-            Errno::CONNRESET | Errno::PIPE | Errno::NOTCONN => talk.handle_reset(told, seen),
+            Errno::PIPE => talk.handle_reset_after_fin(told, seen),
+            Errno::CONNRESET | Errno::NOTCONN => talk.handle_reset(told, seen),
             other => talk.handle_failure(io::Error::from(other).to_string(), seen),
         }
         Ok(())

@@ -171,7 +171,9 @@ fn fate(one: &Observed) -> Fate {
             "the answer is longer than {} octets, where reading stopped",
             one.received.saturating_sub(1)
         )),
-        Some(Extent::Whole { .. }) if is_reset => Fate::ArrivedThenReset,
+        Some(Extent::Whole { .. } | Extent::ToTheClose { .. }) if is_reset => {
+            Fate::ArrivedThenReset
+        }
         Some(Extent::Nothing | Extent::Head | Extent::Part { .. }) | None if is_reset => Fate::Cut,
         Some(Extent::Nothing) if one.peer_fin().is_some() || one.is_notified() => {
             Fate::Open("it closed without an answer".into())

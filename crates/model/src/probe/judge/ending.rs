@@ -64,7 +64,8 @@ pub(super) fn fin_or_reset(all: &[Observed]) -> Option<Finding> {
     let leaves_unread = |one: &Observed| one.speaks_tls && one.kind == Kind::HalfClose;
     let resets: Vec<(usize, &Observed)> =
         those().filter(|(_, one)| one.reset().is_some() && !leaves_unread(one)).collect();
-    let loses = |one: &Observed| one.received > 0 || one.kind == Kind::Close;
+    let loses =
+        |one: &Observed| one.received > 0 || matches!(one.kind, Kind::Close | Kind::KeepAlive);
     if let Some((at, one)) = resets.iter().find(|(_, one)| loses(one)) {
         let name = one.kind.name();
         let says = match one.received {
@@ -76,7 +77,12 @@ pub(super) fn fin_or_reset(all: &[Observed]) -> Option<Finding> {
         return Some(of(Verdict::Fault, Some(*at), says).because(because));
     }
     if let Some((at, one)) = resets.first() {
-        let says = format!("by a reset where nothing was asked ({})", one.kind.name());
+        let name = one.kind.name();
+        if one.sent > 0 {
+            let says = format!("by a reset instead of an answer ({name})");
+            return Some(of(Verdict::Noted, Some(*at), says));
+        }
+        let says = format!("by a reset where nothing was asked ({name})");
         return Some(of(Verdict::Noted, Some(*at), says).because("no answer is lost by that"));
     }
     let fins: Vec<&str> = those()
@@ -90,7 +96,7 @@ pub(super) fn fin_or_reset(all: &[Observed]) -> Option<Finding> {
     })
 }
 
-/// Whether it closes after the client's FIN.
+/// Whether it closes after the client's FIN. One that still owes an answer may be slow, and is not judged by that.
 pub(super) fn lets_go(all: &[Observed]) -> Finding {
     let of =
         |verdict, at, says: String| Finding::new(Question::LetsGo, verdict, CLOSE_WAIT, at, says);
@@ -102,13 +108,15 @@ pub(super) fn lets_go(all: &[Observed]) -> Finding {
             Some((at, one, late))
         })
         .collect();
+    let (held, owing): (Vec<_>, Vec<_>) = held.into_iter().partition(|(_, one, _)| !owes(one));
     let names = |held: &[(usize, &Observed, usize)]| {
         listed(&held.iter().map(|(_, one, _)| one.kind.name()).collect::<Vec<_>>())
     };
     let (acked, silent): (Vec<_>, Vec<_>) =
         held.into_iter().partition(|(_, one, late)| one.log[*late].unacked == Some(0));
     if let Some((at, one, late)) = acked.first() {
-        let waited = seconds(waited_ms(one, *late));
+        let own = one.shutdown().map_or(0, |own| one.at_ms(own));
+        let waited = seconds(one.at_ms(*late).saturating_sub(own));
         let there = match one.log[*late].there {
             Some(State::CloseWait) => "seen in CLOSE_WAIT there",
             Some(_) => "its socket is there",
@@ -140,8 +148,21 @@ pub(super) fn lets_go(all: &[Observed]) -> Finding {
         None if all.iter().any(|one| one.peer_fin().is_some()) => {
             of(Verdict::Good, None, "it always closed before the client did".into())
         }
+        None if !owing.is_empty() => {
+            let says = "it still owed an answer when it was given up".to_owned();
+            of(Verdict::Undecided, None, says).because("a longer --patience would show it")
+        }
         None => of(Verdict::Undecided, None, "no connection came to that".into()),
     }
+}
+
+/// Whether something was asked, and the answer is not there to its end; without a known protocol, not at all.
+const fn owes(one: &Observed) -> bool {
+    let is_unanswered = match one.extent {
+        Some(extent) => matches!(extent, Extent::Nothing | Extent::Head | Extent::Part { .. }),
+        None => one.received == 0,
+    };
+    one.sent > 0 && is_unanswered
 }
 
 /// How long it keeps a connection on which nothing happens.
