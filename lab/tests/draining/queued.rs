@@ -106,6 +106,57 @@ fn a_shared_socket_that_nobody_shares_is_told_with_its_victims() {
 }
 
 #[test]
+fn of_a_listener_of_another_namespace_no_more_is_claimed_than_is_seen() {
+    administrator();
+    let listener = alone();
+    let successor = listener.try_clone().expect("a second descriptor");
+    let elsewhere = |listener, successor| {
+        std::thread::spawn(move || {
+            administrator();
+            undisturbed(|| drain(listener, successor))
+        })
+        .join()
+        .expect("a report")
+    };
+    let clients = queued(&listener);
+    let report = elsewhere(listener, Successor::SharedSocket);
+    assert_eq!((report.stranded, report.half_open_left), (0, None), "{report:?}");
+    let report = elsewhere(successor, Successor::None);
+    assert_eq!((report.method, report.accepted), (Method::SynFilter, CLIENTS.into()));
+    assert_eq!((report.half_open_left, report.lost_nobody()), (None, false), "{report:?}");
+    assert_eq!(outcomes(clients), (CLIENTS, 0));
+}
+
+#[test]
+fn a_rule_found_wrong_is_taken_back_and_the_others_of_the_group_share_who_comes() {
+    ordinary_user("0");
+    let listener = of_group();
+    let mut clients = queued(&listener);
+    let others = [of_group(), of_group()];
+    let itself = Successor::SameGroup { index: 0 };
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    let serve = |stream| {
+        if clients.len() < 2 * CLIENTS as usize {
+            clients.push(TcpStream::connect(crate::scene::SERVER).expect("no gap"));
+            let newest = clients.len() - 1;
+            crate::scene::ask(&mut clients[newest..]);
+        }
+        crate::scene::answer(stream);
+    };
+    let report = lastack_graceful::listener::close_draining(listener, itself, deadline, serve);
+    let report = report.expect("a report");
+    assert!(matches!(report.method, Method::SynFilter | Method::TtlFloor), "{report:?}");
+    assert_eq!(report.accepted, u64::from(2 * CLIENTS));
+    assert_eq!(outcomes(clients), (2 * CLIENTS, 0));
+    let mut late = crate::scene::connected();
+    crate::scene::ask(&mut late);
+    let served = others.map(|other| serve_queue(&other));
+    assert!(served.iter().all(|&served| served > 0), "{served:?}");
+    assert_eq!(served[0] + served[1], CLIENTS);
+    assert_eq!(outcomes(late), (CLIENTS, 0));
+}
+
+#[test]
 fn without_a_successor_in_the_group_the_close_is_a_final_one() {
     administrator();
     let listener = of_group();

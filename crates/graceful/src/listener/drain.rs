@@ -24,6 +24,9 @@ use std::time::Instant;
 /// [`stop_steering`](super::stop_steering) once this listener is closed: the rule belongs to the group and would name a
 /// place that somebody else takes.
 ///
+/// What waits is seen in the calling thread's network namespace. For a listener of another one (inherited, or received)
+/// [`DrainReport::half_open_left`] is `None`, and half-open handshakes are given some time instead.
+///
 /// # Errors
 ///
 /// Where the listener's address cannot be read, or waiting for it fails; it is then closed plainly. A way of closing that
@@ -47,7 +50,7 @@ pub fn close_draining(
                 plan.handle_settled();
             }
             Want::Look => {
-                let waiting = closing.waiting(half_open(closing.local));
+                let waiting = closing.waiting(half_open(closing.place));
                 plan.handle_waiting(Instant::now(), waiting);
             }
             Want::Accept(until) => accept(&closing, &mut plan, until, &mut serve)?,

@@ -104,6 +104,11 @@ impl Plan {
         self.methods.first().copied().unwrap_or(Method::AcceptLoop)
     }
 
+    /// When it is to be closed at the latest.
+    pub const fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
     /// How many were accepted.
     pub const fn accepted(&self) -> u64 {
         self.accepted

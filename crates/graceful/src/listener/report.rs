@@ -63,6 +63,10 @@ pub struct DrainReport {
 impl DrainReport {
     /// Whether it is known that no client was lost. Never of [`Method::AcceptLoop`] and [`Method::Migrated`], which leave
     /// gaps that nobody sees. Of [`Method::TtlFloor`] nobody is known who would have come through.
+    ///
+    /// Handshakes by SYN cookies (`tcp_syncookies`: when the queue for handshakes is full) leave no trace before they end,
+    /// so nobody can wait for them or count them. A client that holds a cookie at that moment is reset, unless the method
+    /// is [`Method::Shared`] or [`Method::Steered`], whose successor honours it.
     pub fn lost_nobody(&self) -> bool {
         let leaves_no_gap = match self.method {
             Method::Shared | Method::Steered | Method::SynFilter | Method::TtlFloor => true,

@@ -16,9 +16,20 @@ use std::time::{Duration, Instant};
 #[derive(Debug)]
 pub(super) struct Closing<L> {
     pub(super) listener: L,
-    pub(super) local: SocketAddr,
+    /// Where its handshakes are to be looked for.
+    pub(super) place: Place,
+    port: u16,
     successor: Successor,
+    steers: bool,
     held_off_by: Option<HeldOffBy>,
+}
+
+/// Where a listener's handshakes are to be looked for, among those of the calling thread's network namespace.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Place {
+    At(SocketAddr),
+    /// Not at all: the listener is of another namespace, of which nothing is seen from here.
+    Elsewhere,
 }
 
 /// What was set on the listener's socket, and is inherited by those that it accepts.
@@ -44,22 +55,36 @@ pub(crate) enum Failure {
 impl<L: AsFd> Closing<L> {
     pub(super) fn new(listener: L, successor: Successor) -> io::Result<Self> {
         let local = SocketAddr::try_from(getsockname(&listener)?)?;
-        Ok(Self { listener, local, successor, held_off_by: None })
+        let cookie = Cookie(sockopt::socket_cookie(&listener)?);
+        let place = match listener::is_listening(local.port(), cookie) {
+            Ok(false) => Place::Elsewhere,
+            Ok(true) | Err(_) => Place::At(local),
+        };
+        let port = local.port();
+        Ok(Self { listener, place, port, successor, steers: false, held_off_by: None })
     }
 
     /// Puts a method in force, or says why it cannot be had.
     pub(super) fn begin(&mut self, method: Method) -> io::Result<()> {
+        if std::mem::take(&mut self.steers) {
+            // A rule that was wrong would keep the others of the group from those who come.
+            listener::stop_steering(&self.listener)?;
+        }
         match method {
             Method::Shared => return Ok(()),
             Method::Steered => match self.successor {
                 Successor::SameGroup { index } => {
                     self.require_members(index.max(1).saturating_add(1))?;
                     listener::steer(&self.listener, index)?;
+                    self.steers = true;
                 }
                 Successor::None | Successor::SharedSocket => return Err(unavailable()),
             },
             Method::Migrated => {
                 self.require_members(2)?;
+                if matches!(self.place, Place::Elsewhere) {
+                    return Err(unavailable());
+                }
                 if !listener::migrates().map_err(io::Error::other)? {
                     return Err(unavailable());
                 }
@@ -115,9 +140,11 @@ impl<L: AsFd> Closing<L> {
 
     /// Closes it, having seen what that costs.
     pub(super) fn close(self, plan: &Plan) -> DrainReport {
-        let half_open = half_open(self.local);
-        let left = half_open.map(|half_open| plan.left(&half_open) as u32);
-        let (port, cookie) = (self.local.port(), sockopt::socket_cookie(&self.listener));
+        let left = match plan.method() {
+            Method::Migrated => None,
+            _ => half_open(self.place).map(|half_open| plan.left(&half_open) as u32),
+        };
+        let (port, cookie) = (self.port, sockopt::socket_cookie(&self.listener));
         let queued = self.queued();
         drop(self.listener);
         let (half_open_left, stranded) = match plan.method() {
@@ -125,6 +152,7 @@ impl<L: AsFd> Closing<L> {
                 (left, queued)
             }
             Method::Migrated => (Some(0), 0),
+            Method::Shared if matches!(self.place, Place::Elsewhere) => (None, 0),
             Method::Shared => match cookie.map(|it| listener::is_listening(port, Cookie(it))) {
                 Ok(Ok(true)) => (Some(0), 0),
                 Ok(Ok(false)) => (left, queued),
@@ -142,7 +170,8 @@ impl<L: AsFd> Closing<L> {
 
     /// Where listeners cannot be counted, the successor is believed to be there.
     fn require_members(&self, count: u32) -> io::Result<()> {
-        match listener::group_size(self.local) {
+        let Place::At(local) = self.place else { return Ok(()) };
+        match listener::group_size(local) {
             Ok(members) if members < count => Err(unavailable()),
             _ => Ok(()),
         }
@@ -169,8 +198,11 @@ impl From<Errno> for Failure {
 }
 
 /// The handshakes that may be the listener's; `None` where the system does not tell.
-pub(super) fn half_open(local: SocketAddr) -> Option<HashSet<Cookie>> {
-    listener::half_open(local).ok()
+pub(super) fn half_open(place: Place) -> Option<HashSet<Cookie>> {
+    match place {
+        Place::At(local) => listener::half_open(local).ok(),
+        Place::Elsewhere => None,
+    }
 }
 
 /// Where the kernel has no barrier to offer, it gets as long as a segment in hand may take on a busy machine.

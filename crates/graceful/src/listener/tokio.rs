@@ -1,11 +1,11 @@
 //! Closing a listener under tokio, by the same plan: a future for all of it, or one connection after another.
 //!
-//! Barriers and walks through the kernel's tables take milliseconds; they run in tokio's blocking threads. Everything here
-//! needs a runtime with I/O and time enabled, and panics without as tokio's own types do.
+//! Barriers and walks through the kernel's tables take milliseconds; they run in tokio's blocking threads, as long as the
+//! deadline allows. Only the first look and the last, right before the close, do not. Everything here needs a runtime with I/O and time enabled, and panics without as tokio's own types do.
 
 use super::plan::{Plan, Want};
 use super::report::{DrainReport, Successor};
-use super::step::{Closing, Failure, SHORTAGE, half_open, settle};
+use super::step::{Closing, Failure, Place, SHORTAGE, half_open, settle};
 use ::tokio::net::{TcpListener, TcpStream};
 use ::tokio::task::{JoinHandle, spawn_blocking, yield_now};
 use ::tokio::time::{sleep, timeout_at};
@@ -140,13 +140,13 @@ impl Draining {
                     Err(_) => self.plan.handle_refused(),
                 },
                 Want::Settle | Want::Look => {
-                    let (wanted, local) = (self.plan.want(), closing.local);
+                    let (wanted, place) = (self.plan.want(), closing.place);
                     let errand = self
                         .errand
-                        .get_or_insert_with(|| spawn_blocking(move || run(wanted, local)));
-                    let done = errand.await;
+                        .get_or_insert_with(|| spawn_blocking(move || run(wanted, place)));
+                    let done = timeout_at(self.plan.deadline().into(), errand).await;
                     self.errand = None;
-                    match done? {
+                    match done.unwrap_or_else(|_| Ok(unseen(wanted)))? {
                         Done::Settled => self.plan.handle_settled(),
                         Done::Seen(half_open) => {
                             self.plan.handle_waiting(Instant::now(), closing.waiting(half_open));
@@ -173,10 +173,15 @@ impl Draining {
     }
 }
 
+/// What comes of an errand for which there was no time.
+fn unseen(wanted: Want) -> Done {
+    if wanted == Want::Look { Done::Seen(None) } else { Done::Settled }
+}
+
 /// What takes milliseconds of the plan's wants.
-fn run(wanted: Want, local: SocketAddr) -> Done {
+fn run(wanted: Want, place: Place) -> Done {
     if wanted == Want::Look {
-        return Done::Seen(half_open(local));
+        return Done::Seen(half_open(place));
     }
     settle();
     Done::Settled

@@ -74,7 +74,8 @@ pub fn has_filter(socket: &impl AsFd) -> io::Result<bool> {
 /// SYN is dropped as silently as by [`refuse_handshakes`], and that needs no privilege (`IP_MINTTL`, `IPV6_MINHOPCOUNT`;
 /// `tcp_v4_rcv`, `tcp_v6_rcv`).
 ///
-/// Handshakes that had begun go on: the kernel does not compare TTLs for their segments (`TCP_NEW_SYN_RECV`). Systems
+/// Handshakes that had begun go on: the kernel does not compare TTLs for their segments (`TCP_NEW_SYN_RECV`). Only those by
+/// SYN cookies do not, of which there is no record: their last segment meets the listener. Systems
 /// begin at 64 or 128; one that begins at 255 (RFC 5082 §3) and is in the same network comes through. Accepted
 /// connections inherit the floor (`sk_clone`) and hear nothing before [`lower_ttl_floor`].
 ///

@@ -57,7 +57,8 @@ pub fn half_open(local: SocketAddr) -> Result<HashSet<Cookie>> {
 /// How many sockets listen on exactly this address and port, in the calling thread's network namespace. More than one
 /// are a `SO_REUSEPORT` group, unless interfaces keep them apart.
 pub fn group_size(local: SocketAddr) -> Result<u32> {
-    listeners(local.port(), |socket| socket.local == local)
+    // The port is the filter's; of a link-local address the kernel does not list the scope here.
+    listeners(local.port(), |socket| socket.local.ip() == local.ip())
 }
 
 /// Whether the listener of this identity (`SO_COOKIE`) still listens on this port: somebody else holds it too.
