@@ -1,5 +1,6 @@
 //! What a remote command writes, on its way to whoever shows it.
 
+use crate::fan::Teller;
 use tokio::sync::mpsc;
 
 /// Where a task's output goes: a bounded queue that all tasks share. One that is full slows the remote command down, so
@@ -7,7 +8,13 @@ use tokio::sync::mpsc;
 #[derive(Clone, Debug)]
 pub struct Output {
     task: usize,
-    queue: mpsc::Sender<Piece>,
+    queue: Queue,
+}
+
+#[derive(Clone, Debug)]
+enum Queue {
+    Pieces(mpsc::Sender<Piece>),
+    Events(Teller),
 }
 
 /// Some octets that a command wrote, as they came: no line, perhaps half a character.
@@ -33,7 +40,12 @@ pub enum Source {
 impl Output {
     /// The output of the task with this number.
     pub const fn new(task: usize, queue: mpsc::Sender<Piece>) -> Self {
-        Self { task, queue }
+        Self { task, queue: Queue::Pieces(queue) }
+    }
+
+    /// The same as an event of a fan-out.
+    pub(crate) const fn told(task: usize, teller: Teller) -> Self {
+        Self { task, queue: Queue::Events(teller) }
     }
 
     /// Hands on octets, and waits while the queue is full. Where nobody reads the queue any more they are thrown away.
@@ -42,8 +54,11 @@ impl Output {
             return;
         }
         let piece = Piece { task: self.task, source, octets: octets.to_vec() };
-        // Nobody reads: the task goes on all the same.
-        let _ = self.queue.send(piece).await;
+        match &self.queue {
+            // Nobody reads: the task goes on all the same.
+            Queue::Pieces(queue) => drop(queue.send(piece).await),
+            Queue::Events(teller) => teller.write(piece).await,
+        }
     }
 }
 

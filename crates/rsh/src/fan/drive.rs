@@ -1,8 +1,9 @@
 //! Carries a plan out over tokio: starts tasks, hears of their ends, of orders and of the time.
 
+use super::event::Teller;
 use super::plan::{After, Ended, Next, Plan};
 use super::{Event, NotRun, Terms};
-use crate::{Carrier, Cause, Failure, Output, Piece, Ran, Report, Signal, Stage, Stop, Task};
+use crate::{Carrier, Cause, Failure, Output, Ran, Report, Signal, Stage, Stop, Task};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,8 +20,7 @@ pub(super) struct Drive<C> {
     total: Option<Duration>,
     /// The longest that a task has.
     grace: Duration,
-    news: mpsc::UnboundedSender<Event>,
-    pieces: mpsc::Sender<Piece>,
+    teller: Teller,
     running: JoinSet<Report>,
     /// What a task of tokio's carries: the list, the task, and when it began.
     known: HashMap<Id, (usize, usize, Instant)>,
@@ -42,8 +42,7 @@ impl<C: Carrier> Drive<C> {
         carrier: Arc<C>,
         lists: Vec<Vec<Task>>,
         terms: Terms,
-        news: mpsc::UnboundedSender<Event>,
-        pieces: mpsc::Sender<Piece>,
+        teller: Teller,
     ) -> Self {
         let (stop, stopped) = Stop::new();
         let plan = Plan::new(lists.iter().map(Vec::len), terms.width, terms.retries);
@@ -55,8 +54,7 @@ impl<C: Carrier> Drive<C> {
             carrier,
             began: Instant::now(),
             total: terms.total,
-            news,
-            pieces,
+            teller,
             running: JoinSet::new(),
             known: HashMap::new(),
             stop,
@@ -74,14 +72,19 @@ impl<C: Carrier> Drive<C> {
                     continue;
                 }
                 Next::Wait(until) => until.map(|until| self.began + until),
-                Next::Over => return,
+                Next::Over => {
+                    // What the carrier leaves behind is gone when the last word is told.
+                    let teller = self.teller.clone();
+                    drop(self);
+                    return teller.end();
+                }
             };
-            let news = self.news.clone();
+            let teller = self.teller.clone();
             let wake = self.wake(at_most);
             let heard = tokio::select! {
                 Some(ended) = self.running.join_next_with_id() => Heard::Ended(ended),
                 order = orders.recv(), if is_controlled => order.map_or(Heard::Nobody, Heard::Order),
-                () = news.closed(), if self.stopped_at.is_none() => Heard::Order(Signal::Terminate),
+                () = teller.deserted(), if self.stopped_at.is_none() => Heard::Order(Signal::Terminate),
                 () = sleep_until(wake) => Heard::Time,
             };
             match heard {
@@ -96,7 +99,7 @@ impl<C: Carrier> Drive<C> {
     fn start(&mut self, list: usize, number: usize, attempt: u32) {
         self.tell(Event::Started { task: number, attempt });
         let (carrier, task) = (self.carrier.clone(), self.tasks[number].clone());
-        let output = Output::new(number, self.pieces.clone());
+        let output = Output::told(number, self.teller.clone());
         let stop = self.stopped.clone();
         let handle = self.running.spawn(async move { carrier.run(task, output, stop).await });
         self.known.insert(handle.id(), (list, number, Instant::now()));
@@ -175,8 +178,7 @@ impl<C: Carrier> Drive<C> {
     }
 
     fn tell(&self, event: Event) {
-        // Nobody listens any more: the orders will say so.
-        let _ = self.news.send(event);
+        self.teller.tell(event);
     }
 }
 

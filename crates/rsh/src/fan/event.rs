@@ -1,9 +1,10 @@
 //! What is told of a fan-out while it goes on.
 
 use crate::{Failure, Piece, Report};
-use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc::{Receiver, UnboundedReceiver};
+use tokio::sync::Semaphore;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// Something happened to a task, which is known by its number, or to all of them.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -63,65 +64,72 @@ pub enum NotRun {
 /// The events of a fan-out, to be taken one after the other.
 #[derive(Debug)]
 pub struct Events {
-    news: UnboundedReceiver<Event>,
-    pieces: Receiver<Piece>,
-    /// The next piece to be told, as soon as no news comes before it.
-    piece: Option<Piece>,
-    /// How many pieces were told.
-    told: u64,
-    /// News of what came after pieces, and how many pieces are to be told before.
-    held: VecDeque<(u64, Event)>,
+    queue: UnboundedReceiver<Told>,
+    room: Arc<Semaphore>,
+}
+
+/// Where events are told, in the order in which they are taken. What tasks write waits until there is room for it, what
+/// happens to them does not: there is little of that.
+#[derive(Clone, Debug)]
+pub(crate) struct Teller {
+    queue: UnboundedSender<Told>,
+    room: Arc<Semaphore>,
+}
+
+#[derive(Debug)]
+enum Told {
+    Event(Event),
+    Over,
 }
 
 impl Events {
-    pub(super) const fn new(news: UnboundedReceiver<Event>, pieces: Receiver<Piece>) -> Self {
-        Self { news, pieces, piece: None, told: 0, held: VecDeque::new() }
-    }
-
-    /// The next event; `None` when it is over. What a task wrote comes after its start and before its end; an end waits for
-    /// nothing that was written after it, and a start for nothing. Dropping the future loses none.
+    /// The next event; `None` when it is over. Dropping the future loses none.
     pub async fn next(&mut self) -> Option<Event> {
-        loop {
-            // A start is told before its task can write: having a piece, one has the news that come before it.
-            while let Ok(event) = self.news.try_recv() {
-                if let Some(event) = self.heard(event) {
-                    return Some(event);
-                }
-            }
-            if self.held.front().is_some_and(|(due, _)| *due <= self.told) {
-                return self.held.pop_front().map(|(_, event)| event);
-            }
-            if let Some(piece) = self.piece.take() {
-                self.told += 1;
-                return Some(Event::Wrote(piece));
-            }
-            tokio::select! {
-                biased;
-                event = self.news.recv() => match event {
-                    Some(event) => {
-                        if let Some(event) = self.heard(event) {
-                            return Some(event);
-                        }
-                    }
-                    None => match self.pieces.try_recv() {
-                        Ok(piece) => self.piece = Some(piece),
-                        Err(_) => return self.held.pop_front().map(|(_, event)| event),
-                    },
-                },
-                Some(piece) = self.pieces.recv() => self.piece = Some(piece),
-            }
+        let Some(Told::Event(event)) = self.queue.recv().await else { return None };
+        if matches!(event, Event::Wrote(_)) {
+            self.room.add_permits(1);
         }
+        Some(event)
+    }
+}
+
+impl Drop for Events {
+    /// Nobody waits for room any more.
+    fn drop(&mut self) {
+        self.room.close();
+    }
+}
+
+impl Teller {
+    /// One with room for so many pieces of output.
+    pub(super) fn new(room: usize) -> (Self, Events) {
+        let (teller, queue) = unbounded_channel();
+        let room = Arc::new(Semaphore::new(room));
+        (Self { queue: teller, room: room.clone() }, Events { queue, room })
     }
 
-    /// News to be told at once; ends are kept until the pieces that were written before them are told.
-    fn heard(&mut self, event: Event) -> Option<Event> {
-        match event {
-            Event::Started { .. } | Event::Again { .. } | Event::Stopping(_) => Some(event),
-            Event::Ended { .. } | Event::NotRun { .. } | Event::Wrote(_) => {
-                let before = self.pieces.len() + usize::from(self.piece.is_some());
-                self.held.push_back((self.told + before as u64, event));
-                None
-            }
+    /// Tells what happened.
+    pub(super) fn tell(&self, event: Event) {
+        // Nobody listens any more: the orders will say so.
+        let _ = self.queue.send(Told::Event(event));
+    }
+
+    /// There is nothing more to tell.
+    pub(super) fn end(&self) {
+        let _ = self.queue.send(Told::Over);
+    }
+
+    /// Until nobody listens any more.
+    pub(super) async fn deserted(&self) {
+        self.queue.closed().await;
+    }
+
+    /// Tells what a task wrote, once there is room for it.
+    pub(crate) async fn write(&self, piece: Piece) {
+        if let Ok(room) = self.room.acquire().await {
+            // It is given back by whoever takes the piece.
+            room.forget();
+            self.tell(Event::Wrote(piece));
         }
     }
 }

@@ -3,12 +3,13 @@
 //!
 //! What starts when is decided by a plan without I/O and without a clock; the rest is thin. One host that fails never
 //! stops the others. What happens is told as [`Event`]s, in the order in which it happened to each task. Memory is
-//! bounded: by the tasks, and by a queue of output that holds [`QUEUE`] pieces and slows commands down when it is full.
+//! bounded: by the tasks, and by room for [`QUEUE`] pieces of output, without which commands are slowed down.
 
 mod drive;
 mod event;
 mod plan;
 
+pub(crate) use event::Teller;
 pub use event::{Event, Events, NotRun};
 
 use crate::{Carrier, Signal, Task};
@@ -45,11 +46,10 @@ pub fn start<C: Carrier>(
     terms: Terms,
 ) -> (Control, Events) {
     let (control, orders) = mpsc::unbounded_channel();
-    let (news, heard) = mpsc::unbounded_channel();
-    let (pieces, written) = mpsc::channel(QUEUE);
-    let drive = drive::Drive::new(carrier, lists, terms, news, pieces);
+    let (teller, events) = Teller::new(QUEUE);
+    let drive = drive::Drive::new(carrier, lists, terms, teller);
     tokio::spawn(drive.run(orders));
-    (Control(control), Events::new(heard, written))
+    (Control(control), events)
 }
 
 impl Control {

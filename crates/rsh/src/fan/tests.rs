@@ -144,6 +144,10 @@ impl Carrier for Acting {
         let result = match std::str::from_utf8(&task.command).expect("text") {
             "refuse" => failed(Cause::Refused("no".into()), Ran::No),
             "lose" => failed(Cause::Reset, Ran::Perhaps),
+            "greet" => {
+                output.put(Source::Stderr, b"welcome").await;
+                failed(Cause::Refused("no".into()), Ran::No)
+            }
             "hang" => failed(Cause::Stopped(stop.pulled().await), Ran::Perhaps),
             "deaf" => std::future::pending().await,
             "panic" => panic!("as it was told"),
@@ -226,6 +230,27 @@ async fn what_a_task_wrote_comes_before_its_end_and_is_complete() {
         }
     }
     assert_eq!(written, [2 * QUEUE; 4]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_takes_his_time_is_told_of_each_attempt_in_its_order() {
+    let terms = Terms { width: 2, retries: 2, total: None };
+    let (_control, mut events) =
+        start(Arc::new(Acting::default()), lists(&["greet", "greet"]), terms);
+    tokio::time::sleep(at(60)).await;
+    let mut told = [Vec::new(), Vec::new()];
+    while let Some(event) = events.next().await {
+        match event {
+            Event::Started { task, attempt } => told[task].push(format!("start {attempt}")),
+            Event::Wrote(piece) => told[piece.task].push("welcome".into()),
+            Event::Again { task, .. } => told[task].push("again".into()),
+            Event::Ended { task, .. } => told[task].push("end".into()),
+            other => panic!("{other:?}"),
+        }
+    }
+    let attempts = ["start 1", "welcome", "again", "start 2", "welcome", "again", "start 3"];
+    let expected = [&attempts[..], &["welcome", "end"]].concat();
+    assert_eq!(told, [expected.clone(), expected]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
