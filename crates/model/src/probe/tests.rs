@@ -371,6 +371,19 @@ fn a_server_that_still_owes_its_answer_is_slow_and_holds_on_to_nothing() {
 }
 
 #[test]
+fn a_server_that_closes_on_the_silent_alone_is_not_said_to_close_always() {
+    let mut owing = begun(Kind::HalfClose);
+    owing.handle_shutdown(seen(1, State::FinWait2));
+    owing.handle_time(seen(3002, State::FinWait2));
+    owing.handle_time(seen(6002, State::FinWait2));
+    let mut silent = begun(Kind::Silent);
+    silent.handle_end(seen(2000, State::CloseWait));
+    let all = [owing.into_observed(), silent.into_observed()];
+    let found = judge(&all).into_iter().find(|finding| finding.question == Question::LetsGo);
+    assert_eq!(found.expect("an answer").verdict, Verdict::Undecided);
+}
+
+#[test]
 fn a_reset_instead_of_an_answer_is_said_as_that() {
     for (kind, verdict_of) in [
         (Kind::KeepAlive, Verdict::Fault),

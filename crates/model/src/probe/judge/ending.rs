@@ -145,12 +145,12 @@ pub(super) fn lets_go(all: &[Observed]) -> Finding {
         Some((at, took)) => {
             of(Verdict::Good, Some(at), format!("it closes too, within {}", seconds(took)))
         }
-        None if all.iter().any(|one| one.peer_fin().is_some()) => {
-            of(Verdict::Good, None, "it always closed before the client did".into())
-        }
         None if !owing.is_empty() => {
             let says = "it still owed an answer when it was given up".to_owned();
             of(Verdict::Undecided, None, says).because("a longer --patience would show it")
+        }
+        None if all.iter().any(|one| one.peer_fin().is_some()) => {
+            of(Verdict::Good, None, "it always closed before the client did".into())
         }
         None => of(Verdict::Undecided, None, "no connection came to that".into()),
     }
