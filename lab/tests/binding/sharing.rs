@@ -377,6 +377,38 @@ fn names_whose_holders_hide_are_passed_over_too() {
     assert_eq!((members, own), (1, 512));
 }
 
+/// Has lines with names of the first members, whoever has these.
+const IMITATE: &str = r#"
+import os, socket
+kept = []
+for at in range(64):
+    it = socket.socket(socket.AF_UNIX)
+    it.bind(b"\0%d\n0: 2 0 00010000 0001 01 1 @lastack/ports/member/512-1023/%04d" % (at, at % 3))
+    it.listen(8)
+    kept.append(it)
+print("ready", flush=True)
+os.read(0, 1)
+"#;
+
+#[test]
+fn whoever_is_imitated_counts_once_and_no_longer_than_he_lives() {
+    let _namespace = Namespace::enter();
+    let to = server();
+    let mut command = Command::new("python3");
+    command.args(["-c", IMITATE]).uid(65534).gid(65534);
+    let (_imitator, ready) = Instance::of(&mut command);
+    assert_eq!(ready, "ready");
+    let (mut one, mut two) = (Instance::start(), Instance::start());
+    let taken = [one.take(to, 200), two.take(to, 200)];
+    assert!(taken[0].is_disjoint(&taken[1]));
+    assert_eq!(two.shares()[0], 2);
+    one.kill();
+    // Somebody who is imitated is not asked all the time.
+    two.take(to, 200);
+    let two = RefCell::new(two);
+    states::wait_until("the one that is gone is not counted", || two.borrow_mut().shares()[0] == 1);
+}
+
 #[test]
 fn without_a_right_to_the_ports_nothing_is_shared_and_the_ways_to_it_are_named() {
     let namespace = Namespace::enter();

@@ -11,6 +11,7 @@ use lastack_os::claim::{self, Claim, Holder, Right, Seen};
 use lastack_os::{Error, Result};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{BuildHasher as _, RandomState};
+use std::time::{Duration, Instant};
 
 /// One instance's part in the sharing.
 #[derive(Debug)]
@@ -22,8 +23,17 @@ pub(super) struct Sharing {
     giving: BTreeMap<Block, Claim>,
     member: Claim,
     wanted: usize,
-    /// What was found out of each name, and of which socket of that name.
-    rights: HashMap<String, (Inode, Right)>,
+    /// What was found out of each name.
+    rights: HashMap<String, Known>,
+}
+
+/// What was found out of a name.
+#[derive(Debug)]
+struct Known {
+    right: Right,
+    /// The socket that was listed with it; `None` where several were, of which all but one are somebody's invention.
+    inode: Option<Inode>,
+    asked: Instant,
 }
 
 /// Eight ports, by the eighth part of the first.
@@ -137,13 +147,15 @@ impl Sharing {
     /// Finds out who has the names that were not seen before, or of which that could not be told, and forgets those that
     /// are gone.
     fn judge(&mut self, seen: &[Seen]) {
-        self.rights.retain(|name, _| seen.iter().any(|it| it.name == *name));
+        let mut listed: HashMap<&str, Vec<Inode>> = HashMap::new();
         for it in seen {
-            let known = self.rights.get(&it.name).is_some_and(|(inode, right)| {
-                *inode == it.inode && !matches!(right, Right::Unknown)
-            });
-            if !known && !self.is_own(&it.name) {
-                self.rights.insert(it.name.clone(), (it.inode, claim::right(&it.name)));
+            listed.entry(&it.name).or_default().push(it.inode);
+        }
+        self.rights.retain(|name, _| listed.contains_key(&**name));
+        for (name, inodes) in listed {
+            let is_known = self.rights.get(name).is_some_and(|known| known.holds_of(&inodes));
+            if !is_known && !self.is_own(name) {
+                self.rights.insert(name.to_owned(), Known::of(name, &inodes));
             }
         }
     }
@@ -156,12 +168,13 @@ impl Sharing {
     /// Names that others have who are shown to have a right to the ports too. Anybody can hide behind a name; two who have
     /// the same port meanwhile find it in use, which costs them a try.
     fn believed<'a>(&self, seen: &'a [Seen]) -> impl Iterator<Item = &'a str> {
-        let is_believed =
-            |it: &&Seen| matches!(self.rights.get(&it.name), Some((_, Right::Shown(_))));
+        let is_believed = |it: &&Seen| {
+            self.rights.get(&it.name).is_some_and(|known| matches!(known.right, Right::Shown(_)))
+        };
         seen.iter().filter(is_believed).map(|it| it.name.as_str())
     }
 
-    fn other_members<'a>(&self, seen: &'a [Seen]) -> Vec<&'a str> {
+    fn other_members<'a>(&self, seen: &'a [Seen]) -> BTreeSet<&'a str> {
         let family = family(&self.blocks);
         self.believed(seen).filter(|name| name.starts_with(&family)).collect()
     }
@@ -256,7 +269,7 @@ impl Sharing {
     }
 
     fn shares(&self, members: usize) -> Shares {
-        let strangers = self.rights.iter().filter_map(|(name, (_, right))| match right {
+        let strangers = self.rights.iter().filter_map(|(name, known)| match &known.right {
             Right::NotShown(Holder { pid, uid }) => {
                 Some(Stranger { name: name.clone(), pid: pid.map(|pid| pid.0), uid: uid.0 })
             }
@@ -267,6 +280,23 @@ impl Sharing {
             ports: self.blocks.values().map(Vec::len).sum(),
             own: self.held.keys().map(|block| self.blocks[block].len()).sum(),
             strangers: strangers.collect(),
+        }
+    }
+}
+
+impl Known {
+    fn of(name: &str, inodes: &[Inode]) -> Self {
+        let inode = if let [only] = inodes { Some(*only) } else { None };
+        Self { right: claim::right(name), inode, asked: Instant::now() }
+    }
+
+    /// Whether it holds of a name that is listed with these sockets. Where somebody plays tricks it is asked again, though
+    /// not all the time: who is asked is woken.
+    fn holds_of(&self, inodes: &[Inode]) -> bool {
+        match (self.inode, inodes, self.right) {
+            (Some(_), [_], Right::Unknown) | (None, [_, _, ..], _) => self.asked.elapsed() < AGAIN,
+            (Some(known), [only], _) => known == *only,
+            _ => false,
         }
     }
 }
@@ -305,6 +335,8 @@ fn family(blocks: &BTreeMap<Block, Vec<Port>>) -> String {
     format!("{BEGINNING}member/{first}-{}/", last + (PORTS - 1))
 }
 
+/// How soon somebody is asked again of whom it could not be told, or who is imitated.
+const AGAIN: Duration = Duration::from_secs(1);
 /// How many ports a block has. Sixty-four instances can share the reserved ones.
 const PORTS: u16 = 8;
 /// 128 ports, more than most will ever use at once; more when they do.
