@@ -65,8 +65,8 @@ impl DrainReport {
     /// gaps that nobody sees. Of [`Method::TtlFloor`] nobody is known who would have come through.
     ///
     /// Handshakes by SYN cookies (`tcp_syncookies`: when the queue for handshakes is full) leave no trace before they end,
-    /// so nobody can wait for them or count them. A client that holds a cookie at that moment is reset, unless the method
-    /// is [`Method::Shared`] or [`Method::Steered`], whose successor honours it.
+    /// so nobody can wait for them or count them. A client that holds a cookie at that moment is reset, unless another of the
+    /// group, or another holder of the socket, is there to honour it.
     pub fn lost_nobody(&self) -> bool {
         let leaves_no_gap = match self.method {
             Method::Shared | Method::Steered | Method::SynFilter | Method::TtlFloor => true,

@@ -55,12 +55,12 @@ pub(crate) enum Failure {
 impl<L: AsFd> Closing<L> {
     pub(super) fn new(listener: L, successor: Successor) -> io::Result<Self> {
         let local = SocketAddr::try_from(getsockname(&listener)?)?;
-        let cookie = Cookie(sockopt::socket_cookie(&listener)?);
-        let place = match listener::is_listening(local.port(), cookie) {
-            Ok(false) => Place::Elsewhere,
-            Ok(true) | Err(_) => Place::At(local),
-        };
         let port = local.port();
+        let cookie = sockopt::socket_cookie(&listener);
+        let place = match cookie.map(|cookie| listener::is_listening(port, Cookie(cookie))) {
+            Ok(Ok(false)) => Place::Elsewhere,
+            Ok(Ok(true) | Err(_)) | Err(_) => Place::At(local),
+        };
         Ok(Self { listener, place, port, successor, steers: false, held_off_by: None })
     }
 

@@ -1,7 +1,7 @@
 //! Closing a listener under tokio, by the same plan: a future for all of it, or one connection after another.
 //!
 //! Barriers and walks through the kernel's tables take milliseconds; they run in tokio's blocking threads, as long as the
-//! deadline allows. Only the first look and the last, right before the close, do not. Everything here needs a runtime with I/O and time enabled, and panics without as tokio's own types do.
+//! deadline allows. Only counting the members of a group and the last look, right before the close, do not. Everything here needs a runtime with I/O and time enabled, and panics without as tokio's own types do.
 
 use super::plan::{Plan, Want};
 use super::report::{DrainReport, Successor};
@@ -66,6 +66,8 @@ pub struct Draining {
     plan: Plan,
     /// What a blocking thread does for the plan. A call that is dropped leaves it to the next.
     errand: Option<JoinHandle<Done>>,
+    /// There was no time to wait until the kernel has dealt with every segment in hand.
+    is_unsettled: bool,
     /// How many connections were given without a turn for others.
     given: u32,
 }
@@ -114,7 +116,7 @@ impl Draining {
     pub fn new(listener: TcpListener, successor: Successor, deadline: Instant) -> io::Result<Self> {
         let closing = Closing::new(listener, successor)?;
         let plan = Plan::new(successor, Instant::now(), deadline);
-        Ok(Self { closing: Some(closing), plan, errand: None, given: 0 })
+        Ok(Self { closing: Some(closing), plan, errand: None, is_unsettled: false, given: 0 })
     }
 
     /// The next connection, or the report when the listener is closed. Cancel-safe: a call that is dropped has taken
@@ -146,6 +148,7 @@ impl Draining {
                         .get_or_insert_with(|| spawn_blocking(move || run(wanted, place)));
                     let done = timeout_at(self.plan.deadline().into(), errand).await;
                     self.errand = None;
+                    self.is_unsettled |= done.is_err() && wanted == Want::Settle;
                     match done.unwrap_or_else(|_| Ok(unseen(wanted)))? {
                         Done::Settled => self.plan.handle_settled(),
                         Done::Seen(half_open) => {
@@ -160,7 +163,11 @@ impl Draining {
                 }
                 Want::Close => {
                     if let Some(closing) = self.closing.take() {
-                        return Ok(Drained::Closed(closing.close(&self.plan)));
+                        let mut report = closing.close(&self.plan);
+                        if self.is_unsettled {
+                            report.half_open_left = None;
+                        }
+                        return Ok(Drained::Closed(report));
                     }
                 }
             }

@@ -1,11 +1,13 @@
 //! Writing to a peer that may not read before it has sent everything of its own.
 
+use super::{LOOK_AGAIN, Room, room};
 use crate::close::step::Discard as _;
 use crate::close::writing::{does_not_read, sends_too_much};
 use ::tokio::net::TcpStream;
-use ::tokio::time::timeout;
-use std::future::poll_fn;
+use ::tokio::time::{sleep, timeout};
+use std::future::{Future as _, poll_fn};
 use std::io;
+use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -82,11 +84,19 @@ async fn write_and_discard(
 /// Waits until something can be written, or read where that is wanted. A task that never has to wait loses its turn here
 /// now and then, as everywhere in the runtime.
 async fn ready(stream: &TcpStream, may_read: bool) -> io::Result<()> {
+    let mut pause = pin!(sleep(LOOK_AGAIN));
     poll_fn(|context| {
-        if stream.poll_write_ready(context)?.is_ready() {
+        let room = room(stream, context)?;
+        if matches!(room, Room::Some) {
             return Poll::Ready(Ok(()));
         }
-        if may_read { stream.poll_read_ready(context) } else { Poll::Pending }
+        if may_read && stream.poll_read_ready(context)?.is_ready() {
+            return Poll::Ready(Ok(()));
+        }
+        match room {
+            Room::NoneUntold => pause.as_mut().poll(context).map(Ok),
+            Room::Some | Room::None => Poll::Pending,
+        }
     })
     .await
 }
