@@ -403,10 +403,9 @@ fn whoever_is_imitated_counts_once_and_no_longer_than_he_lives() {
     assert!(taken[0].is_disjoint(&taken[1]));
     assert_eq!(two.shares()[0], 2);
     one.kill();
-    // Somebody who is imitated is not asked all the time.
-    two.take(to, 200);
-    let two = RefCell::new(two);
-    states::wait_until("the one that is gone is not counted", || two.borrow_mut().shares()[0] == 1);
+    // More than half of all. What was killed keeps its own in TIME_WAIT.
+    two.take(to, 80);
+    assert_eq!(two.shares()[0], 1, "the one that is gone is not counted");
 }
 
 #[test]
