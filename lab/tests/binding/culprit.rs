@@ -1,6 +1,8 @@
 //! The error names who is in the way, as far as it can be seen.
 
-use crate::scene::{ANY, LOCAL, PORT, THIEF, as_user, gone, leave_time_wait, silence};
+use crate::scene::{
+    ANY, LOCAL, PORT, THIEF, as_user, gone, leave_time_wait, python_server, silence,
+};
 use lastack_graceful::bind::{Bind, Reason};
 use lastack_lab::namespace::Namespace;
 use lastack_lab::privilege::without_reserved_ports;
@@ -16,7 +18,7 @@ use std::fs;
 use std::io;
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 /// This very process, as the error calls it.
 fn ourselves() -> String {
@@ -98,11 +100,7 @@ fn nginx_settings(directory: &Path) -> String {
 #[test]
 fn a_python_server_on_the_wildcard_is_named_to_whoever_wants_a_part_of_it() {
     let _namespace = Namespace::enter();
-    let mut command = Command::new("python3");
-    let server = Process::start(
-        command.args(["-m", "http.server", "--bind", "0.0.0.0", "8080"]).stdout(Stdio::null()),
-    );
-    wait_until("the server listens", || is_listening(8080));
+    let server = python_server(ANY);
     let name = called(server.pid());
     assert_eq!(
         refusal(&Bind::to(LOCAL)),

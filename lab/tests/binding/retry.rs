@@ -1,17 +1,16 @@
 //! Trying again: the address is taken soon after it is free, the reason is of that moment, and what no time changes is
 //! told at once.
 
-use crate::scene::{LOCAL, LOCAL_V6, leave_time_wait, silence};
+use crate::scene::{LOCAL, LOCAL_V6, leave_time_wait, python_server, silence};
 use lastack_graceful::bind::{Bind, Reason};
 use lastack_lab::link::ip;
 use lastack_lab::namespace::Namespace;
-use lastack_lab::program::Process;
 use lastack_lab::states::wait_until;
 use rustix::fd::AsFd as _;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use std::fs::File;
 use std::net::TcpListener;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::mpsc::channel;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -50,11 +49,7 @@ fn bound_after(waiting: JoinHandle<()>) -> Duration {
 #[test]
 fn a_listener_that_goes_is_followed() {
     let _namespace = Namespace::enter();
-    let mut command = Command::new("python3");
-    let server = Process::start(
-        command.args(["-m", "http.server", "--bind", "127.0.0.1", "8080"]).stdout(Stdio::null()),
-    );
-    wait_until("the server listens", || std::net::TcpStream::connect(LOCAL).is_ok());
+    let server = python_server(LOCAL);
     let waiting = in_vain_at_first(Bind::to(LOCAL));
     drop(server);
     assert!(bound_after(waiting) < LATE);

@@ -1,6 +1,7 @@
 //! What the tests share: ports, remains of connections, and another user who wants the port.
 
 use lastack_graceful::bind::Bind;
+use lastack_lab::program::Process;
 use lastack_lab::sockets::{self, owned_by};
 use lastack_lab::states::{self, on_port};
 use lastack_model::bind::{Options, Request};
@@ -10,6 +11,7 @@ use lastack_model::ids::{Port, Uid};
 use lastack_model::state::State;
 use rustix::fd::OwnedFd;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::process::{Command, Stdio};
 
 pub(crate) const PORT: u16 = 8080;
 pub(crate) const LOCAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), PORT);
@@ -38,6 +40,19 @@ pub(crate) fn leave_time_wait(listener: &TcpListener) {
     states::wait_for(to.port(), |socket| {
         socket.state == State::TimeWait && socket.local.port() == to.port()
     });
+}
+
+/// A server in another process, which listens at this address.
+pub(crate) fn python_server(at: SocketAddr) -> Process {
+    let (host, port) = (at.ip().to_string(), at.port().to_string());
+    let mut command = Command::new("python3");
+    let server = Process::start(
+        command.args(["-m", "http.server", "--bind", &host, &port]).stdout(Stdio::null()),
+    );
+    states::wait_until("the server listens", || {
+        on_port(at.port()).iter().any(|socket| socket.state == State::Listen)
+    });
+    server
 }
 
 /// Waits until nobody listens on that port: a child that another test starts may have a copy for a moment.

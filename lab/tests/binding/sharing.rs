@@ -329,6 +329,14 @@ fn names_of_somebody_without_a_right_to_the_ports_are_passed_over_and_told() {
     }
 }
 
+/// A script that an ordinary user runs until it is dropped.
+fn stranger(script: &str) -> Instance {
+    let mut command = Command::new("python3");
+    let (stranger, ready) = Instance::of(command.args(["-c", script]).uid(65534).gid(65534));
+    assert_eq!(ready, "ready");
+    stranger
+}
+
 /// Has names behind which it hides: by a process that is gone, by a queue that takes nobody, and by a line in
 /// `/proc/net/unix` that is a part of another name.
 const HIDE: &str = r#"
@@ -367,10 +375,7 @@ os.read(0, 1)
 fn names_whose_holders_hide_are_passed_over_too() {
     let _namespace = Namespace::enter();
     let to = server();
-    let mut command = Command::new("python3");
-    command.args(["-c", HIDE]).uid(65534).gid(65534);
-    let (_hidden, ready) = Instance::of(&mut command);
-    assert_eq!(ready, "ready");
+    let _hidden = stranger(HIDE);
     let mut one = Instance::start();
     one.take(to, 500);
     let [members, own, ..] = one.shares();
@@ -394,10 +399,7 @@ os.read(0, 1)
 fn whoever_is_imitated_counts_once_and_no_longer_than_he_lives() {
     let _namespace = Namespace::enter();
     let to = server();
-    let mut command = Command::new("python3");
-    command.args(["-c", IMITATE]).uid(65534).gid(65534);
-    let (_imitator, ready) = Instance::of(&mut command);
-    assert_eq!(ready, "ready");
+    let _imitator = stranger(IMITATE);
     let (mut one, mut two) = (Instance::start(), Instance::start());
     let taken = [one.take(to, 200), two.take(to, 200)];
     assert!(taken[0].is_disjoint(&taken[1]));

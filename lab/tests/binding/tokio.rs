@@ -1,14 +1,11 @@
 //! Under tokio: the same listeners, and other tasks go on while one waits for a port.
 
 use crate::retry::thread_time;
-use crate::scene::{LOCAL, LOCAL_V6};
+use crate::scene::{LOCAL, LOCAL_V6, python_server};
 use ::tokio::net::{TcpListener, TcpStream};
 use ::tokio::runtime::Builder;
 use lastack_graceful::bind::{Bind, Reason, tokio as bind};
 use lastack_lab::namespace::Namespace;
-use lastack_lab::program::Process;
-use lastack_lab::states::wait_until;
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 #[test]
@@ -35,11 +32,7 @@ fn a_task_waits_for_a_port_while_another_serves_and_lets_it_go() {
 #[test]
 fn a_server_of_another_process_that_goes_is_followed_while_tasks_go_on() {
     let _namespace = Namespace::enter();
-    let mut command = Command::new("python3");
-    let server = Process::start(
-        command.args(["-m", "http.server", "--bind", "127.0.0.1", "8080"]).stdout(Stdio::null()),
-    );
-    wait_until("the server listens", || std::net::TcpStream::connect(LOCAL).is_ok());
+    let server = python_server(LOCAL);
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let wanted = Bind::to(LOCAL).until(Instant::now() + Duration::from_secs(20));

@@ -3,12 +3,12 @@
 use crate::scene::{
     CLIENTS, administrator, alone, drain, of_group, ordinary_user, outcomes, queued, serve_queue,
 };
-use lastack_graceful::listener::{Method, Successor};
+use lastack_graceful::listener::{DrainReport, Method, Successor};
 use lastack_lab::program::undisturbed;
 use lastack_os::listener;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 
 const GROUP: Successor = Successor::SameGroup { index: 1 };
 
@@ -133,18 +133,7 @@ fn a_rule_found_wrong_is_taken_back_and_the_others_of_the_group_share_who_comes(
     let listener = of_group();
     let mut clients = queued(&listener);
     let others = [of_group(), of_group()];
-    let itself = Successor::SameGroup { index: 0 };
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
-    let serve = |stream| {
-        if clients.len() < 2 * CLIENTS as usize {
-            clients.push(TcpStream::connect(crate::scene::SERVER).expect("no gap"));
-            let newest = clients.len() - 1;
-            crate::scene::ask(&mut clients[newest..]);
-        }
-        crate::scene::answer(stream);
-    };
-    let report = lastack_graceful::listener::close_draining(listener, itself, deadline, serve);
-    let report = report.expect("a report");
+    let report = steered_to_itself(listener, &mut clients, 2 * CLIENTS as usize);
     assert!(matches!(report.method, Method::SynFilter | Method::TtlFloor), "{report:?}");
     assert_eq!(report.accepted, u64::from(2 * CLIENTS));
     assert_eq!(outcomes(clients), (2 * CLIENTS, 0));
@@ -220,22 +209,32 @@ fn with_tcp_migrate_req_the_sibling_gets_who_waits() {
     assert_eq!(outcomes(clients), (CLIENTS, 0));
 }
 
+/// Drains it with a successor's place that is its own, while another client comes for each that is served, up to so many.
+fn steered_to_itself(
+    listener: TcpListener,
+    clients: &mut Vec<TcpStream>,
+    most: usize,
+) -> DrainReport {
+    let itself = Successor::SameGroup { index: 0 };
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    let serve = |stream| {
+        if clients.len() < most {
+            clients.push(TcpStream::connect(crate::scene::SERVER).expect("no gap"));
+            let newest = clients.len() - 1;
+            crate::scene::ask(&mut clients[newest..]);
+        }
+        crate::scene::answer(stream);
+    };
+    lastack_graceful::listener::close_draining(listener, itself, deadline, serve).expect("a report")
+}
+
 #[test]
 fn steered_to_itself_by_mistake_it_leaves_who_waits_to_the_sibling_by_migration() {
     ordinary_user("1");
     let listener = of_group();
     let mut clients = queued(&listener);
     let sibling = of_group();
-    let itself = Successor::SameGroup { index: 0 };
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
-    let serve = |stream| {
-        clients.push(TcpStream::connect(crate::scene::SERVER).expect("no gap"));
-        let newest = clients.len() - 1;
-        crate::scene::ask(&mut clients[newest..]);
-        crate::scene::answer(stream);
-    };
-    let report = lastack_graceful::listener::close_draining(listener, itself, deadline, serve);
-    let report = report.expect("a report");
+    let report = steered_to_itself(listener, &mut clients, usize::MAX);
     assert_eq!(report.method, Method::Migrated, "{report:?}");
     assert!(!report.lost_nobody(), "a handshake that ends in that very moment can be lost");
     let all = clients.len() as u32;
