@@ -235,5 +235,5 @@ const fn policy(first: First) -> ClosePolicy {
 const MESSAGE: usize = 64;
 const CLIENTS: u8 = 4;
 const SERVERS: u8 = 4;
-const ROUNDS: usize = 41;
+const ROUNDS: usize = 101;
 const ROUND: Duration = Duration::from_millis(350);

@@ -1,8 +1,9 @@
 //! Programs that have shut a side down themselves before they ask for the close: an end of their own making is not taken
 //! for the peer's.
 
+use ::tokio::runtime::Builder;
 use lastack_graceful::close::{
-    CloseOrderly as _, ClosePolicy, CloseReport, FirstFin, Outcome, TimeWait,
+    CloseOrderly as _, ClosePolicy, CloseReport, FirstFin, Outcome, TimeWait, tokio,
 };
 use lastack_lab::namespace::Namespace;
 use lastack_lab::states::{on_port, wait_until};
@@ -16,6 +17,19 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(20);
 const MOMENT: Duration = Duration::from_millis(400);
 
+/// What closes in this thread.
+const DRIVERS: [fn(TcpStream, &ClosePolicy) -> CloseReport; 2] = [
+    |stream, policy| stream.close_orderly(policy).expect("a close"),
+    |stream, policy| {
+        let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+        stream.set_nonblocking(true).expect("a mode");
+        runtime.block_on(async {
+            let stream = ::tokio::net::TcpStream::from_std(stream).expect("a stream");
+            tokio::close_orderly(stream, policy).await.expect("a close")
+        })
+    },
+];
+
 /// A close under way of a side that the program had shut down, the peer's end, and where ours is.
 struct Scene {
     closing: JoinHandle<CloseReport>,
@@ -25,7 +39,7 @@ struct Scene {
 
 impl Scene {
     /// The peer's octets are here when the program shuts its side down.
-    fn begin(how: Shutdown, octets: &[u8], policy: ClosePolicy) -> Self {
+    fn begin(driver: usize, how: Shutdown, octets: &[u8], policy: ClosePolicy) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
         let local = listener.local_addr().expect("an address");
         let mut peer = TcpStream::connect(local).expect("connected");
@@ -39,7 +53,7 @@ impl Scene {
         let (sender, begun) = channel();
         let closing = spawn(move || {
             sender.send(()).expect("told");
-            ours.close_orderly(&policy).expect("a close")
+            DRIVERS[driver](ours, &policy)
         });
         begun.recv().expect("it begins");
         Self { closing, peer, local }
@@ -59,21 +73,23 @@ impl Scene {
 #[test]
 fn our_fin_goes_and_the_peers_is_awaited_whatever_was_shut_down_before() {
     let _namespace = Namespace::enter();
-    for how in [Shutdown::Read, Shutdown::Write, Shutdown::Both] {
-        for octets in [&b""[..], b"unread"] {
-            let scene = Scene::begin(how, octets, ClosePolicy::server());
-            scene.wait_for(State::FinWait2);
-            sleep(MOMENT);
-            assert!(!scene.closing.is_finished(), "{how:?} {octets:?}: {:?}", scene.report());
-            let Scene { closing, peer, .. } = scene;
-            drop(peer);
-            let report = closing.join().expect("a report");
-            assert_eq!(
-                (report.outcome, report.first_fin, report.time_wait),
-                (Outcome::Orderly, FirstFin::Local, TimeWait::Here),
-                "{how:?} {octets:?}: {report:?}"
-            );
-            assert_eq!(report.discarded, octets.len() as u64, "{how:?}");
+    for driver in 0..DRIVERS.len() {
+        for how in [Shutdown::Read, Shutdown::Write, Shutdown::Both] {
+            for octets in [&b""[..], b"unread"] {
+                let scene = Scene::begin(driver, how, octets, ClosePolicy::server());
+                scene.wait_for(State::FinWait2);
+                sleep(MOMENT);
+                assert!(!scene.closing.is_finished(), "{how:?} {octets:?}: {:?}", scene.report());
+                let Scene { closing, peer, .. } = scene;
+                drop(peer);
+                let report = closing.join().expect("a report");
+                assert_eq!(
+                    (report.outcome, report.first_fin, report.time_wait),
+                    (Outcome::Orderly, FirstFin::Local, TimeWait::Here),
+                    "{driver} {how:?} {octets:?}: {report:?}"
+                );
+                assert_eq!(report.discarded, octets.len() as u64, "{driver} {how:?}");
+            }
         }
     }
 }
@@ -81,30 +97,42 @@ fn our_fin_goes_and_the_peers_is_awaited_whatever_was_shut_down_before() {
 #[test]
 fn a_peer_that_may_close_first_is_waited_for_with_a_receiving_side_shut_down() {
     let _namespace = Namespace::enter();
-    let scene = Scene::begin(Shutdown::Read, b"", ClosePolicy::server().remote_first(PATIENCE));
-    sleep(MOMENT);
-    scene.wait_for(State::Established);
-    scene.peer.shutdown(Shutdown::Write).expect("its FIN");
-    let report = scene.report();
-    assert_eq!(
-        (report.outcome, report.first_fin, report.time_wait),
-        (Outcome::Orderly, FirstFin::Remote, TimeWait::Peer),
-        "{report:?}"
-    );
+    for driver in 0..DRIVERS.len() {
+        let policy = ClosePolicy::server().remote_first(PATIENCE);
+        let scene = Scene::begin(driver, Shutdown::Read, b"", policy);
+        sleep(MOMENT);
+        scene.wait_for(State::Established);
+        scene.peer.shutdown(Shutdown::Write).expect("its FIN");
+        let report = scene.report();
+        assert_eq!(
+            (report.outcome, report.first_fin, report.time_wait),
+            (Outcome::Orderly, FirstFin::Remote, TimeWait::Peer),
+            "{driver}: {report:?}"
+        );
+    }
 }
 
 #[test]
 fn a_connection_that_ends_by_fins_while_the_peer_is_waited_for_was_not_over_before() {
     let _namespace = Namespace::enter();
-    for how in [Shutdown::Write, Shutdown::Both] {
-        let scene = Scene::begin(how, b"", ClosePolicy::server().remote_first(PATIENCE));
-        scene.wait_for(State::FinWait2);
-        sleep(MOMENT);
-        let Scene { closing, peer, .. } = scene;
-        drop(peer);
-        let report = closing.join().expect("a report");
-        assert_eq!(report.outcome, Outcome::Orderly, "{how:?}: {report:?}");
-        assert_eq!(report.unacked, Some(0), "{how:?}: {report:?}");
-        assert!(matches!(report.first_fin, FirstFin::Local | FirstFin::Unknown), "{report:?}");
+    for driver in 0..DRIVERS.len() {
+        for how in [Shutdown::Write, Shutdown::Both] {
+            for last in [&b""[..], b"its last"] {
+                let policy = ClosePolicy::server().remote_first(PATIENCE);
+                let mut scene = Scene::begin(driver, how, b"", policy);
+                scene.wait_for(State::FinWait2);
+                sleep(MOMENT);
+                scene.peer.write_all(last).expect("sent");
+                let Scene { closing, peer, .. } = scene;
+                drop(peer);
+                let report = closing.join().expect("a report");
+                let told = format!("{driver} {how:?} {last:?}: {report:?}");
+                // Octets for a receiving side that is shut down end it by a reset (`tcp_rcv_state_process`).
+                let is_reset = how == Shutdown::Both && !last.is_empty();
+                let outcome = if is_reset { Outcome::PeerReset } else { Outcome::Orderly };
+                assert_eq!((report.outcome, report.unacked), (outcome, Some(0)), "{told}");
+                assert!(matches!(report.first_fin, FirstFin::Local | FirstFin::Unknown), "{told}");
+            }
+        }
     }
 }

@@ -1,25 +1,28 @@
 //! The closing plan on a socket of the standard library, in the calling thread. The socket's own blocking mode and time
-//! limits do not matter and are left alone.
+//! limits do not matter; its limit for reading is changed.
 
 use super::half_close::HalfClose;
 use super::policy::ClosePolicy;
 use super::report::CloseReport;
-use super::step::{Course, Discard, Step, advance};
+use super::step::{Course, Discard, Step, advance, discard};
 use lastack_os::connection;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::io::Errno;
+use rustix::net::RecvFlags;
+use rustix::net::sockopt::{self, Timeout};
 use std::cell::Cell;
 use std::io;
 use std::net::TcpStream;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Closing with a report.
 pub trait CloseOrderly: Sized {
     /// Closes by this policy and tells how it went. Takes no longer than [`ClosePolicy::total`].
     ///
     /// What the program has not handed to the stream yet (a `BufWriter`'s contents) must be flushed before. What a layer
-    /// above TCP keeps, and the end it puts to the message, is sent within the policy's bounds too.
+    /// above TCP keeps, and the end it puts to the message, is sent within the policy's bounds too. The stream's limit for
+    /// reading is changed, also for its clones ([`TcpStream::try_clone`]).
     ///
     /// # Errors
     ///
@@ -35,7 +38,7 @@ impl<T: HalfClose<Below = TcpStream>> CloseOrderly for T {
         let socket = Watched::new(stream);
         loop {
             match advance(&socket, &mut course)? {
-                Step::Readable(until) => socket.wait_for(PollFlags::IN, until)?,
+                Step::Readable(until) => socket.wait_to_read(until)?,
                 Step::ReadableOrWritable(until) => {
                     socket.wait_for(PollFlags::IN | PollFlags::OUT, until)?;
                 }
@@ -50,22 +53,49 @@ impl<T: HalfClose<Below = TcpStream>> CloseOrderly for T {
     }
 }
 
-/// A stream, and whether there may be something to read: as a rule there is nothing at first, and asking costs as much as
-/// reading.
+/// A stream, and what the last wait found.
 struct Watched {
     stream: TcpStream,
-    is_readable: Cell<bool>,
+    found: Cell<Found>,
+    was_awaited: Cell<bool>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Found {
+    /// Nothing to read. So it is as a rule at first, and asking costs as much as reading.
+    Nothing,
+    /// There may be something.
+    Something,
+    /// It was read by the wait.
+    Read(Result<u64, Errno>),
 }
 
 impl Watched {
     const fn new(stream: TcpStream) -> Self {
-        Self { stream, is_readable: Cell::new(false) }
+        Self { stream, found: Cell::new(Found::Nothing), was_awaited: Cell::new(false) }
+    }
+
+    /// The first wait, with which a well-behaved peer ends, is a read: that costs half of `poll()` and a read. Any other is
+    /// `poll()`, which keeps its time: a read's limit may be exceeded by an eighth (`sock_rcvtimeo`, `calc_wheel_index`).
+    fn wait_to_read(&self, until: Instant) -> io::Result<()> {
+        let left = until.saturating_duration_since(Instant::now()).min(FIRST_WAIT);
+        if self.was_awaited.replace(true) || left.is_zero() {
+            return self.wait_for(PollFlags::IN, until);
+        }
+        sockopt::set_socket_timeout(&self.stream, Timeout::Recv, Some(left))?;
+        let found = match discard(&self.stream, RecvFlags::empty()) {
+            Ok(None) => Found::Nothing,
+            Ok(Some(octets)) => Found::Read(Ok(octets)),
+            Err(error) => Found::Read(Err(error)),
+        };
+        self.found.set(found);
+        Ok(())
     }
 
     fn wait_for(&self, wanted: PollFlags, until: Instant) -> io::Result<()> {
         let ready = wait_for(&self.stream, wanted, until)?;
         if !ready.difference(PollFlags::OUT).is_empty() {
-            self.is_readable.set(true);
+            self.found.set(Found::Something);
         }
         Ok(())
     }
@@ -79,12 +109,19 @@ impl AsFd for Watched {
 
 impl Discard for Watched {
     fn discard(&self) -> Result<Option<u64>, Errno> {
-        if self.is_readable.get() { self.discard_now() } else { Ok(None) }
+        match self.found.get() {
+            Found::Nothing => Ok(None),
+            Found::Something => self.discard_now(),
+            Found::Read(read) => {
+                self.found.set(Found::Something);
+                read.map(Some)
+            }
+        }
     }
 
     fn discard_now(&self) -> Result<Option<u64>, Errno> {
-        let read = self.stream.discard();
-        self.is_readable.set(read != Ok(None));
+        let read = self.stream.discard_now();
+        self.found.set(if read == Ok(None) { Found::Nothing } else { Found::Something });
         read
     }
 }
@@ -125,3 +162,6 @@ pub(super) fn wait_for(
         }
     }
 }
+
+/// A peer nearby has closed by then.
+const FIRST_WAIT: Duration = Duration::from_millis(50);

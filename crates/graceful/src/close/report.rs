@@ -71,7 +71,7 @@ pub enum FirstFin {
     LocalOrBoth,
     /// It cannot be told: the connection had ended when the kernel was asked.
     Unknown,
-    /// No FIN was sent.
+    /// No FIN was seen. One that the program sent itself before a reset may be unknown.
     Neither,
 }
 

@@ -254,8 +254,14 @@ fn seen(socket: &impl AsFd, plan: &Plan) -> io::Result<Seen> {
 }
 
 /// As [`seen`], with no more than the end of the stream makes necessary. Before our FIN it can only tell who was first.
-fn seen_at_end(socket: &impl AsFd, plan: &Plan) -> io::Result<Seen> {
-    let state = if plan.looks_at_end() { Some(connection::info(socket)?.state) } else { None };
+fn seen_at_end(socket: &impl Discard, plan: &Plan) -> io::Result<Seen> {
+    let state = if !plan.looks_at_end() {
+        None
+    } else if !plan.doubts_an_end() && socket.is_only_receiving_shut() {
+        Some(State::CloseWait)
+    } else {
+        Some(connection::info(socket)?.state)
+    };
     let unacked = if plan.is_fin_sent() && plan.looks_at_unacked() {
         Some(connection::unacknowledged(socket)?)
     } else {
@@ -292,14 +298,25 @@ pub(super) trait Discard: AsFd + Sized {
         self.discard_now()
     }
 
-    /// The same by asking the kernel in any case, which drops it without a copy (`MSG_TRUNC`; `tcp_recvmsg_locked`).
+    /// Whether the last wait saw the receiving side shut and not the sending side: `false` where it did not, or where that
+    /// is not known without a system call.
+    fn is_only_receiving_shut(&self) -> bool {
+        false
+    }
+
+    /// What [`Discard::discard`] does, by asking the kernel in any case.
     fn discard_now(&self) -> Result<Option<u64>, Errno> {
-        let mut room = [MaybeUninit::<u8>::uninit(); ROOM];
-        match net::recv(self, &mut room[..], RecvFlags::DONTWAIT | RecvFlags::TRUNC) {
-            Ok((_, length)) => Ok(Some(length as u64)),
-            Err(Errno::AGAIN | Errno::INTR) => Ok(None),
-            Err(error) => Err(error),
-        }
+        discard(self, RecvFlags::DONTWAIT)
+    }
+}
+
+/// Throws away what is there, which the kernel does without a copy (`MSG_TRUNC`; `tcp_recvmsg_locked`).
+pub(super) fn discard(socket: &impl AsFd, flags: RecvFlags) -> Result<Option<u64>, Errno> {
+    let mut room = [MaybeUninit::<u8>::uninit(); ROOM];
+    match net::recv(socket, &mut room[..], flags | RecvFlags::TRUNC) {
+        Ok((_, length)) => Ok(Some(length as u64)),
+        Err(Errno::AGAIN | Errno::INTR) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

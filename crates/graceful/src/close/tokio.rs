@@ -16,8 +16,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use std::future::Future;
 use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
 #[cfg(feature = "hyper")]
@@ -149,6 +149,15 @@ impl Discard for TcpStream {
             Ok(octets) => Ok(Some(octets)),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
             Err(error) => Err(Errno::from_io_error(&error).unwrap_or(Errno::IO)),
+        }
+    }
+
+    /// The runtime remembers that one side was shut (`EPOLLRDHUP`), and that both were (`EPOLLHUP`; `tcp_poll`).
+    fn is_only_receiving_shut(&self) -> bool {
+        let ready = pin!(self.ready(Interest::READABLE | Interest::WRITABLE));
+        match ready.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(ready)) => ready.is_read_closed() && !ready.is_write_closed(),
+            Poll::Ready(Err(_)) | Poll::Pending => false,
         }
     }
 }

@@ -14,10 +14,19 @@ impl Plan {
             outcome,
             unacked: self.unacked.map(|numbers| self.octets(numbers)),
             discarded: self.discarded,
-            first_fin: self.first_fin,
+            first_fin: self.first_fin_known(),
             time_wait: self.time_wait(outcome),
             elapsed: now.saturating_duration_since(self.began),
         })
+    }
+
+    /// The program may have sent our FIN before it asked for this close, and then the connection broke.
+    fn first_fin_known(&self) -> FirstFin {
+        match self.first_fin {
+            FirstFin::Neither if self.was_half_closed => FirstFin::Local,
+            FirstFin::Neither if self.fin_sent => FirstFin::Unknown,
+            known => known,
+        }
     }
 
     /// Whether our FIN was acknowledged before the peer's came decides between `FIN_WAIT_2` and `CLOSING`.

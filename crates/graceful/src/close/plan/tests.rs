@@ -149,6 +149,17 @@ fn once_there_was_nothing_to_read_an_end_is_the_peers() {
 }
 
 #[test]
+fn a_fin_that_the_program_had_sent_is_told_though_the_connection_breaks() {
+    for (state, first) in [(State::FinWait2, FirstFin::Local), (State::FinWait1, FirstFin::Unknown)]
+    {
+        let mut story = Story::of(ClosePolicy::server().remote_first(SECOND * 2));
+        story.plan.handle_octets(7, story.at(1, state, 0));
+        story.plan.handle_reset(story.at(1, State::Closed, 0));
+        assert_eq!(story.over(Finish::Close).first_fin, first);
+    }
+}
+
+#[test]
 fn a_patience_beyond_all_clocks_is_borne() {
     let for_ever = ClosePolicy::server().within(Duration::MAX).idle(Duration::MAX);
     for policy in [for_ever, for_ever.remote_first(Duration::MAX)] {
