@@ -75,14 +75,15 @@ impl Watched {
         Self { stream, found: Cell::new(Found::Nothing), was_awaited: Cell::new(false) }
     }
 
-    /// The first wait, with which a well-behaved peer ends, is a read: that costs half of `poll()` and a read. Any other is
-    /// `poll()`, which keeps its time: a read's limit may be exceeded by an eighth (`sock_rcvtimeo`, `calc_wheel_index`).
+    /// The first wait, with which a well-behaved peer ends, is a read: that costs half of `poll()` and a read. It may take
+    /// two ticks of the kernel's longer than it should (`sock_rcvtimeo`, `calc_wheel_index`), so any other is `poll()`, and
+    /// this one ends before it must.
     fn wait_to_read(&self, until: Instant) -> io::Result<()> {
-        let left = until.saturating_duration_since(Instant::now()).min(FIRST_WAIT);
-        if self.was_awaited.replace(true) || left.is_zero() {
+        let left = until.saturating_duration_since(Instant::now());
+        if self.was_awaited.replace(true) || left < FIRST_WAIT + TICKS {
             return self.wait_for(PollFlags::IN, until);
         }
-        sockopt::set_socket_timeout(&self.stream, Timeout::Recv, Some(left))?;
+        sockopt::set_socket_timeout(&self.stream, Timeout::Recv, Some(FIRST_WAIT))?;
         let found = match discard(&self.stream, RecvFlags::empty()) {
             Ok(None) => Found::Nothing,
             Ok(Some(octets)) => Found::Read(Ok(octets)),
@@ -129,6 +130,22 @@ impl Discard for Watched {
 /// Ends a connection by a reset, on purpose: what the peer has not read yet may be lost, and nobody keeps `TIME_WAIT`
 /// (RFC 9293 §3.10.5).
 ///
+/// ```
+/// use lastack_graceful::close::abort;
+/// use std::io::{ErrorKind, Read as _};
+/// use std::net::{TcpListener, TcpStream};
+///
+/// # fn main() -> std::io::Result<()> {
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// let mut client = TcpStream::connect(listener.local_addr()?)?;
+/// let (server, _) = listener.accept()?;
+///
+/// abort(server)?;
+/// assert_eq!(client.read(&mut [0]).unwrap_err().kind(), ErrorKind::ConnectionReset);
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Errors
 ///
 /// Where the kernel refuses the option; the connection is then closed plainly.
@@ -164,4 +181,6 @@ pub(super) fn wait_for(
 }
 
 /// A peer nearby has closed by then.
-const FIRST_WAIT: Duration = Duration::from_millis(50);
+const FIRST_WAIT: Duration = Duration::from_millis(25);
+/// Two, where the kernel counts a hundred a second.
+const TICKS: Duration = Duration::from_millis(20);

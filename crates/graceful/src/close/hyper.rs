@@ -163,7 +163,9 @@ impl<B: Body + Send + Unpin + 'static> Drop for Discarding<B> {
 fn on_drop<B>(request: &Request<B>) -> OnDrop {
     if request.version() > Version::HTTP_11 {
         OnDrop::Drop
-    } else if request.headers().contains_key(header::EXPECT) {
+    } else if request.version() == Version::HTTP_11
+        && request.headers().contains_key(header::EXPECT)
+    {
         OnDrop::ReadOnOnceAsked
     } else {
         OnDrop::ReadOn
@@ -172,11 +174,15 @@ fn on_drop<B>(request: &Request<B>) -> OnDrop {
 
 /// Throws away what comes, within the bounds.
 async fn discard<B: Body + Unpin>(mut body: B, bounds: DiscardUnread) {
-    let began = Instant::now();
+    let end = after(Instant::now(), bounds.total);
     let mut left = bounds.limit;
     loop {
-        let idle = after(Instant::now(), bounds.idle);
-        let until = idle.min(after(began, bounds.total)).into();
+        let now = Instant::now();
+        // What is ready is taken without a look at the clock.
+        if now >= end {
+            return;
+        }
+        let until = after(now, bounds.idle).min(end).into();
         let next = poll_fn(|context| poll_octets(&mut body, context));
         let Ok(Some(octets)) = timeout_at(until, next).await else { return };
         let Some(rest) = left.checked_sub(octets) else { return };

@@ -11,17 +11,36 @@
 //! moment, a [`Seen`].
 
 mod account;
+mod exchange;
 mod patience;
 
 use super::policy::{ClosePolicy, Order};
 use super::report::{FirstFin, Outcome};
 use account::first_fin;
+pub use exchange::{Finish, Seen, Want};
 use lastack_model::state::State;
 pub(crate) use patience::after;
 use patience::{FIRST_PAUSE, LONGEST_PAUSE};
 use std::time::{Duration, Instant};
 
 /// A connection being closed.
+///
+/// ```
+/// use lastack_graceful::close::{ClosePolicy, Delivered, Finish, FirstFin, Plan, Seen, Want};
+/// use lastack_model::state::State;
+///
+/// let now = std::time::Instant::now();
+/// let seen = |state, unacked| Seen { now, state: Some(state), unacked: Some(unacked) };
+/// let mut plan = Plan::new(ClosePolicy::server(), now);
+/// assert_eq!(plan.want(), Want::Shutdown);
+/// plan.handle_shutdown(Some(State::Established), seen(State::FinWait1, 1));
+/// assert!(matches!(plan.want(), Want::Read(_)));
+/// plan.handle_octets(512, seen(State::FinWait2, 0));
+/// plan.handle_end(seen(State::TimeWait, 0));
+/// assert_eq!(plan.want(), Want::Finish(Finish::Close));
+/// let report = plan.report(now).expect("it is over");
+/// assert_eq!((report.first_fin, report.delivered()), (FirstFin::Local, Delivered::Yes));
+/// ```
 #[derive(Clone, Debug)]
 pub struct Plan {
     policy: ClosePolicy,
@@ -58,17 +77,6 @@ struct Layer {
     said: u64,
 }
 
-/// What the kernel says of the connection at a moment.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Seen {
-    /// The moment.
-    pub now: Instant,
-    /// Its state, where the system tells.
-    pub state: Option<State>,
-    /// Sequence numbers sent and not acknowledged, where the system tells; a FIN counts as one.
-    pub unacked: Option<u32>,
-}
-
 /// What the end of the stream means.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Receiving {
@@ -78,36 +86,6 @@ enum Receiving {
     Open,
     /// Nothing: the program shut down its receiving side, and only the state tells of the peer's FIN.
     ShutDown,
-}
-
-/// What is to be done next.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Want {
-    /// Send so many octets at most of what the layer above TCP has to send, then [`Plan::handle_sent`]; and read when
-    /// there is something to read, as with [`Want::Read`], for the peer may read only after it has sent. If neither can
-    /// be done until that moment: [`Plan::handle_timeout`].
-    SendAndRead(u64, Instant),
-    /// The same without reading: the end of the stream was read.
-    Send(u64, Instant),
-    /// Send the FIN (`shutdown` for writing), then [`Plan::handle_shutdown`]. What has come in may be read and told before.
-    Shutdown,
-    /// Read when there is something to read: [`Plan::handle_octets`], [`Plan::handle_end`], or one of
-    /// [`Plan::handle_reset`] and [`Plan::handle_lost`]. If there is nothing until this moment:
-    /// [`Plan::handle_timeout`].
-    Read(Instant),
-    /// Wait until this moment, then [`Plan::handle_timeout`].
-    Pause(Instant),
-    /// Close the descriptor in this way. It is over.
-    Finish(Finish),
-}
-
-/// How the descriptor is closed at last.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Finish {
-    /// Plainly: nothing is lost by it any more, or the kernel is to go on alone.
-    Close,
-    /// With a reset.
-    Reset,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -266,6 +244,7 @@ impl Plan {
         if self.discarded > self.policy.discard_limit {
             self.phase = Phase::Over(Outcome::DiscardLimit);
         }
+        self.go_first_if_due(seen.now);
         self.give_up_if_due(seen.now);
     }
 
@@ -344,10 +323,6 @@ impl Plan {
             Phase::RemoteFirst(_) | Phase::Drain if self.is_shut_down() && !is_open(seen.state) => {
                 self.peer_closed(seen);
             }
-            Phase::RemoteFirst(until) if until.min(self.end()) <= seen.now => {
-                self.last_sign = seen.now;
-                self.phase = self.before_fin();
-            }
             Phase::RemoteFirst(_) | Phase::Drain if self.is_shut_down() => {
                 self.pause = (self.pause * 2).min(LONGEST_PAUSE);
             }
@@ -362,6 +337,7 @@ impl Plan {
             | Phase::Drain
             | Phase::Over(_) => {}
         }
+        self.go_first_if_due(seen.now);
         self.give_up_if_due(seen.now);
     }
 

@@ -229,7 +229,8 @@ fn over(error: Errno, socket: &impl AsFd, plan: &mut Plan) -> io::Result<()> {
     let seen = seen(socket, plan)?;
     match error {
         Errno::CONNRESET | Errno::PIPE => plan.handle_reset(seen),
-        // Without an answer, or with that of a router or a host (`icmp_err_convert`, `icmpv6_err_convert`).
+        // Without an answer, or with that of a router or a host (`icmp_err_convert`, `icmpv6_err_convert`), which ends
+        // nothing where the program asked to hear of it at once (`IP_RECVERR`; `tcp_v4_err`).
         Errno::TIMEDOUT
         | Errno::CONNABORTED
         | Errno::CONNREFUSED
@@ -240,7 +241,10 @@ fn over(error: Errno, socket: &impl AsFd, plan: &mut Plan) -> io::Result<()> {
         | Errno::NOPROTOOPT
         | Errno::OPNOTSUPP
         | Errno::ACCESS
-        | Errno::PROTO => plan.handle_lost(seen),
+        | Errno::PROTO => match connection::info(socket)?.state {
+            State::Closed | State::TimeWait => plan.handle_lost(seen),
+            _ => plan.handle_timeout(seen),
+        },
         Errno::NOTCONN => plan.handle_gone(seen),
         _ => return Err(error.into()),
     }
@@ -248,9 +252,19 @@ fn over(error: Errno, socket: &impl AsFd, plan: &mut Plan) -> io::Result<()> {
 }
 
 fn seen(socket: &impl AsFd, plan: &Plan) -> io::Result<Seen> {
-    let unacked =
-        if plan.looks_at_unacked() { Some(connection::unacknowledged(socket)?) } else { None };
-    Ok(Seen { now: Instant::now(), state: state(socket, plan)?, unacked })
+    let state = state(socket, plan)?;
+    let unacked = if plan.looks_at_unacked() && !is_opening(state) {
+        Some(connection::unacknowledged(socket)?)
+    } else {
+        None
+    };
+    Ok(Seen { now: Instant::now(), state, unacked })
+}
+
+/// Whether the handshake is not over, as with TCP Fast Open (RFC 7413): nothing is counted as unacknowledged until then
+/// (`tcp_ioctl`).
+const fn is_opening(state: Option<State>) -> bool {
+    matches!(state, Some(State::SynSent | State::SynReceived))
 }
 
 /// As [`seen`], with no more than the end of the stream makes necessary. Before our FIN it can only tell who was first.
@@ -277,6 +291,7 @@ fn seen_after_fin(socket: &impl AsFd, plan: &Plan) -> io::Result<Seen> {
         Some(State::FinWait2) => Some(0),
         // The acknowledgement mostly comes with the peer's own FIN (`tcp_fin`, `inet_csk_enter_pingpong_mode`).
         Some(State::FinWait1) => None,
+        _ if is_opening(state) => None,
         _ => Some(connection::unacknowledged(socket)?),
     };
     Ok(Seen { now: Instant::now(), state, unacked })

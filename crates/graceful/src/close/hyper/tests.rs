@@ -121,6 +121,29 @@ fn a_client_that_trickles_ends_with_the_total_and_not_with_the_silence() {
 }
 
 #[test]
+fn a_client_that_never_lets_up_ends_with_the_total_too() {
+    runtime().block_on(async {
+        let bounds = DiscardUnread::new().limit(u64::MAX).within(Duration::from_millis(200));
+        let (client, request) = request(&[]);
+        drop(bounds.request(request));
+        let began = Instant::now();
+        while client.send(Ok(Bytes::from_static(b"x"))).await.is_ok() {
+            assert!(began.elapsed() < bounds.idle, "{:?}", began.elapsed());
+        }
+    });
+}
+
+#[test]
+fn an_expectation_that_is_too_old_to_be_heeded_is_none() {
+    runtime().block_on(async {
+        let (client, mut request) = request(&[("expect", "100-continue")]);
+        *request.version_mut() = Version::HTTP_10;
+        drop(DiscardUnread::new().request(request));
+        assert_eq!(taken(&client, 10).await, 10);
+    });
+}
+
+#[test]
 fn an_error_ends_it() {
     runtime().block_on(async {
         let (client, request) = request(&[]);

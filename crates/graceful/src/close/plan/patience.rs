@@ -22,6 +22,16 @@ impl Plan {
         }
     }
 
+    /// The peer had its time to close first.
+    pub(super) fn go_first_if_due(&mut self, now: Instant) {
+        if let Phase::RemoteFirst(until) = self.phase
+            && until.min(self.end()) <= now
+        {
+            self.last_sign = now;
+            self.phase = self.before_fin();
+        }
+    }
+
     pub(super) fn give_up_if_due(&mut self, now: Instant) {
         if matches!(self.phase, Phase::Over(_)) || now < self.limit() {
             return;

@@ -95,6 +95,15 @@ fn silence_while_the_peer_may_close_first_is_no_reason_to_end_that_wait() {
 }
 
 #[test]
+fn a_peer_that_goes_on_sending_is_not_let_go_first_for_longer_than_said() {
+    let mut story = Story::of(ClosePolicy::server().remote_first(SECOND * 2));
+    story.plan.handle_octets(1, story.at(1, State::Established, 0));
+    assert!(matches!(story.plan.want(), Want::Read(_)));
+    story.plan.handle_octets(1, story.at(2, State::Established, 0));
+    story.shut_down(State::Established, story.at(2, State::FinWait1, 1));
+}
+
+#[test]
 fn when_the_total_is_up_before_the_peer_closed_first_nothing_is_called_unacknowledged() {
     let policy = ClosePolicy::server().remote_first(SECOND * 20).within(SECOND);
     let mut story = Story::of(policy);
