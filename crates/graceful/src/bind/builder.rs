@@ -20,6 +20,8 @@ use std::time::Instant;
 /// # fn main() -> Result<(), lastack_graceful::bind::BindError> {
 /// let listener = Bind::to("127.0.0.1:0").backlog(512).listen()?;
 /// let everywhere = Bind::everywhere(0).listen()?;
+/// let two = Bind::to("127.0.0.1:0").and("127.0.0.2:0").listen_all()?;
+/// assert_eq!(two.len(), 2);
 /// # drop((listener, everywhere));
 /// # Ok(())
 /// # }

@@ -95,6 +95,16 @@ impl BindError {
 
     /// The whole diagnosis: the sockets in the way, who holds them, how long they stay and what would help. `None` where
     /// no other socket could be to blame, or nothing could be seen.
+    ///
+    /// ```
+    /// use lastack_graceful::bind::Bind;
+    ///
+    /// let first = Bind::to("127.0.0.1:0").listen().unwrap();
+    /// let error = Bind::to(first.local_addr().unwrap()).listen().unwrap_err();
+    /// let explanation = error.explanation().expect("a socket is to blame");
+    /// let holder = &explanation.conflicts[0].holders[0];
+    /// assert_eq!(holder.process.pid.0, std::process::id());
+    /// ```
     #[cfg(feature = "explain")]
     pub fn explanation(&self) -> Option<&lastack_model::why::Explanation> {
         self.explanation.as_deref()

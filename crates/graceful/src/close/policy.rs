@@ -35,7 +35,7 @@ pub struct ClosePolicy {
     pub at_deadline: AtDeadline,
 }
 
-/// Who sends the first FIN, and so keeps `TIME_WAIT` (RFC 9293 §3.6).
+/// Who sends the first FIN, and so keeps `TIME_WAIT` (RFC 9293 §3.6.1).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Order {
     /// This side, at once. `TIME_WAIT` stays here.

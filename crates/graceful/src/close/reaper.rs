@@ -127,6 +127,21 @@ impl Reaper {
 
     /// The reaper of the process, started when it is first asked for.
     ///
+    /// ```
+    /// use lastack_graceful::close::{ClosePolicy, Reaper};
+    /// use std::net::{TcpListener, TcpStream};
+    /// use std::time::Duration;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// drop(TcpStream::connect(listener.local_addr()?)?);
+    /// Reaper::global()?.close(listener.accept()?.0, &ClosePolicy::server());
+    /// // Before the program ends.
+    /// assert_eq!(Reaper::global()?.wait(Duration::from_secs(10)), 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`Reaper::new`]; the next call tries again.

@@ -13,7 +13,7 @@ pub struct CloseReport {
     /// Octets that the peer's kernel has not acknowledged; `None` where the system does not tell. For a layer above TCP
     /// they are those of its message (for TLS, of its records), sent or not; its end does not count.
     pub unacked: Option<u64>,
-    /// Octets that were received and thrown away.
+    /// Octets that were received and thrown away (RFC 9293 §3.6: whoever has closed for sending must go on reading).
     pub discarded: u64,
     /// Who sent the first FIN.
     pub first_fin: FirstFin,
@@ -27,30 +27,34 @@ pub struct CloseReport {
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// Everything was acknowledged, and the peer's FIN arrived: both sides are done. If its FIN came after ours, its
-    /// program closed knowing that ours had, which is the most that TCP can say.
+    /// Everything was acknowledged, and the peer's FIN arrived: both sides are done (RFC 9293 §3.6). If its FIN came
+    /// after ours, its program closed knowing that ours had, which is the most that TCP can say.
     Orderly,
-    /// Everything was acknowledged by the peer's kernel, but its FIN did not come in time.
+    /// Everything was acknowledged by the peer's kernel, but its FIN did not come in time (RFC 9293 §3.6.1: it may send
+    /// on).
     Acknowledged,
-    /// The peer reset the connection.
+    /// The peer reset the connection (RFC 9293 §3.5.3). Told as well where this side's kernel did, for octets that came
+    /// after the program had shut its receiving side down (RFC 1122 §4.2.2.13).
     PeerReset,
-    /// The kernel gave the connection up: no answer for too long, or the peer cannot be reached.
+    /// The kernel gave the connection up: no answer for too long, or the peer cannot be reached (RFC 9293 §3.8.3,
+    /// §3.9.2.2).
     Lost,
     /// There was no connection any more when the close began, and the kernel does not say how it ended: by an error that
     /// the program was told before, or by the peer's FIN after one that the program had sent itself.
     Gone,
     /// Time was up, and the peer had not acknowledged everything.
     TimedOut,
-    /// The peer went on sending beyond what is thrown away.
+    /// The peer went on sending beyond what is thrown away, and was reset, as a plain close would have done (RFC 9293
+    /// §3.6.1, RFC 2525 §2.17).
     DiscardLimit,
 }
 
 /// What is known of the delivery of what was sent.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Delivered {
-    /// To the peer's kernel, and the peer closed after that: its program could read everything.
+    /// To the peer's kernel, and the peer closed after that: its program could read everything (RFC 9293 §3.6, case 1).
     Yes,
-    /// To the peer's kernel; whether its program has read it is its own secret.
+    /// To the peer's kernel; whether its program has read it is its own secret (RFC 9293 §3.6 speaks of its TCP alone).
     ToKernel,
     /// It cannot be told.
     Unknown,
@@ -58,14 +62,14 @@ pub enum Delivered {
     No,
 }
 
-/// Who sent the first FIN.
+/// Who sent the first FIN (RFC 9293 §3.6 has three cases).
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum FirstFin {
-    /// This side.
+    /// This side (case 1).
     Local,
-    /// The peer.
+    /// The peer (case 2).
     Remote,
-    /// Both at once: the FINs crossed.
+    /// Both at once: the FINs crossed (case 3).
     Both,
     /// This side, or both at once: the peer's FIN and the acknowledgement of ours were found together.
     LocalOrBoth,
@@ -75,16 +79,16 @@ pub enum FirstFin {
     Neither,
 }
 
-/// Who is left with `TIME_WAIT`.
+/// Who is left with `TIME_WAIT`: as a rule who closed first (RFC 9293 §3.6.1).
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum TimeWait {
-    /// This side, for the system's time (60 s on Linux).
+    /// This side, for the system's time (60 s on Linux; RFC 9293 §3.6.1 asks for twice the MSL).
     Here,
     /// The peer.
     Peer,
-    /// Both sides.
+    /// Both sides, by way of `CLOSING` (RFC 9293 §3.3.2).
     Both,
-    /// Nobody: the connection was reset.
+    /// Nobody: the connection was reset, or given up (RFC 9293 §3.5.3, §3.10.5, §3.10.8).
     Nobody,
     /// Undecided: the kernel goes on alone.
     Open,
@@ -119,6 +123,28 @@ impl Outcome {
 
 impl CloseReport {
     /// What is known of the delivery of what was sent.
+    ///
+    /// ```
+    /// use lastack_graceful::close::{CloseOrderly as _, ClosePolicy, Delivered, FirstFin};
+    /// use std::io::{Read as _, Write as _};
+    /// use std::net::{Shutdown, TcpListener, TcpStream};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let client = TcpStream::connect(listener.local_addr()?)?;
+    /// let (mut server, _) = listener.accept()?;
+    ///
+    /// client.shutdown(Shutdown::Write)?;
+    /// assert_eq!(server.read(&mut [0])?, 0);
+    /// server.write_all(b"nobody reads this")?;
+    /// let report = server.close_orderly(&ClosePolicy::server())?;
+    /// // It closed first, so its FIN says nothing of what it got.
+    /// assert_eq!(report.first_fin, FirstFin::Remote);
+    /// assert_eq!(report.delivered(), Delivered::ToKernel);
+    /// # drop(client);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub const fn delivered(&self) -> Delivered {
         match (self.outcome, self.unacked, self.first_fin) {
             (_, Some(1..), _) => Delivered::No,

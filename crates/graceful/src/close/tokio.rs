@@ -75,6 +75,26 @@ pub struct Closing {
 
 impl Closing {
     /// If dropped, it is left to this reaper.
+    ///
+    /// ```
+    /// use lastack_graceful::close::{ClosePolicy, Reaper, tokio::close_orderly};
+    /// use std::time::Duration;
+    /// use tokio::net::{TcpListener, TcpStream};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// let client = TcpStream::connect(listener.local_addr()?).await?;
+    /// let (server, _) = listener.accept().await?;
+    ///
+    /// let reaper = Reaper::new(100)?;
+    /// drop(close_orderly(server, &ClosePolicy::server()).left_to(&reaper));
+    /// drop(client);
+    /// assert_eq!(reaper.wait(Duration::from_secs(10)), 0);
+    /// assert_eq!(reaper.counts().orderly, 1);
+    /// # Ok(()) })
+    /// # }
+    /// ```
     pub fn left_to(mut self, reaper: &Reaper) -> Self {
         self.reaper = Some(reaper.clone());
         self

@@ -13,6 +13,29 @@ use std::time::{Duration, Instant};
 /// Writes everything while throwing away what comes in, for a peer that reads only after it has sent all of its own: if
 /// neither side reads, both wait for ever. Returns how many octets were thrown away.
 ///
+/// ```
+/// use lastack_graceful::close::write_all_draining;
+/// use std::io::{Read as _, Write as _};
+/// use std::net::{TcpListener, TcpStream};
+/// use std::time::Duration;
+///
+/// # fn main() -> std::io::Result<()> {
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// let mut client = TcpStream::connect(listener.local_addr()?)?;
+/// let (server, _) = listener.accept()?;
+///
+/// // More than the buffers of both sides take: it reads only then.
+/// let (upload, mut answer) = (vec![b'u'; 32 << 20], vec![0; 32 << 20]);
+/// let client = std::thread::spawn(move || {
+///     client.write_all(&upload)?;
+///     client.read_exact(&mut answer).map(|()| answer)
+/// });
+/// write_all_draining(&server, &vec![b'a'; 32 << 20], Duration::from_secs(20), 64 << 20)?;
+/// assert!(client.join().unwrap()?.iter().all(|&octet| octet == b'a'));
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Errors
 ///
 /// `TimedOut` when not everything could be handed to the kernel within `limit`, `InvalidData` when the peer sent more

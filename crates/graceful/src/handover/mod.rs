@@ -151,6 +151,9 @@ impl Listeners {
     ///     true => TcpListener::bind("127.0.0.1:0")?,
     ///     false => passed.take("http", Mode::Blocking)?,
     /// };
+    /// for other in passed.others() {
+    ///     eprintln!("descriptor {} ({}) is not used: it is {}", other.number, other.name, other.what);
+    /// }
     /// # Ok(())
     /// # }
     /// ```
@@ -245,6 +248,20 @@ impl Listeners {
 
     /// The first listener at this address, which leaves the others.
     ///
+    /// ```
+    /// use lastack_graceful::handover::{Listeners, Mode};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// let address = listener.local_addr()?;
+    /// let mut listeners = Listeners::new();
+    /// listeners.add("http", &listener)?;
+    /// let taken = listeners.take_at(address, Mode::Unchanged)?;
+    /// assert_eq!(taken.local_addr()?, address);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`take`](Self::take).
@@ -253,6 +270,21 @@ impl Listeners {
     }
 
     /// The first listener of this name for tokio, made non-blocking for all who share it.
+    ///
+    /// ```
+    /// use lastack_graceful::handover::Listeners;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// let mut listeners = Listeners::new();
+    /// listeners.add("http", &listener)?;
+    /// let taken = listeners.take_tokio("http")?;
+    /// let _client = tokio::net::TcpStream::connect(taken.local_addr()?).await?;
+    /// taken.accept().await?;
+    /// # Ok(()) })
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -289,6 +321,12 @@ impl Listeners {
     }
 
     /// Lets a child see nothing of what was passed to this process.
+    ///
+    /// ```
+    /// let mut child = std::process::Command::new("true");
+    /// lastack_graceful::handover::Listeners::hide_from(&mut child);
+    /// assert!(child.get_envs().any(|variable| variable == ("LISTEN_FDS".as_ref(), None)));
+    /// ```
     pub fn hide_from(command: &mut Command) {
         for variable in VARIABLES {
             command.env_remove(variable);

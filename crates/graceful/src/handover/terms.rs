@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 /// use lastack_graceful::handover::Terms;
 /// use std::time::Duration;
 ///
-/// let terms = Terms::default().ready_within(Duration::from_secs(120));
-/// assert_eq!(terms.patience, Duration::from_secs(10));
+/// let terms = Terms::default().ready_within(Duration::from_secs(120)).trusting(33);
+/// assert_eq!((terms.patience, terms.users), (Duration::from_secs(10), vec![33]));
 /// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]

@@ -24,6 +24,29 @@ use std::time::Instant;
 /// [`stop_steering`](super::stop_steering) once this listener is closed: the rule belongs to the group and would name a
 /// place that somebody else takes.
 ///
+/// ```
+/// use lastack_graceful::bind::Bind;
+/// use lastack_graceful::listener::{Method, Successor, close_draining, stop_steering};
+/// use std::net::TcpStream;
+/// use std::time::{Duration, Instant};
+///
+/// # fn main() -> std::io::Result<()> {
+/// let old = Bind::to("127.0.0.1:0").group().listen()?;
+/// let address = old.local_addr()?;
+/// // As a rule in another process of the same user.
+/// let new = Bind::to(address).group().listen()?;
+///
+/// let deadline = Instant::now() + Duration::from_secs(5);
+/// let report = close_draining(old, Successor::SameGroup { index: 1 }, deadline, drop)?;
+/// if report.method == Method::Steered {
+///     stop_steering(&new)?;
+/// }
+/// let _client = TcpStream::connect(address)?;
+/// new.accept()?;
+/// # Ok(())
+/// # }
+/// ```
+///
 /// What waits is seen in the calling thread's network namespace. For a listener of another one (inherited, or received)
 /// [`DrainReport::half_open_left`] is `None`, and half-open handshakes are given some time instead.
 ///

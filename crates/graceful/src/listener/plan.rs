@@ -36,6 +36,34 @@ pub struct Waiting {
 }
 
 /// The closing of one listener.
+///
+/// ```
+/// use lastack_graceful::listener::{Method, Plan, Successor, Waiting, Want};
+/// use lastack_model::ids::Cookie;
+/// use std::time::{Duration, Instant};
+///
+/// let now = Instant::now();
+/// let mut plan = Plan::new(Successor::None, now, now + Duration::from_secs(5));
+/// assert_eq!(plan.want(), Want::Begin(Method::SynFilter));
+/// plan.handle_refused();
+/// assert_eq!(plan.want(), Want::Begin(Method::TtlFloor));
+/// plan.handle_begun();
+/// assert_eq!(plan.want(), Want::Settle);
+/// plan.handle_settled();
+/// assert_eq!(plan.want(), Want::Look);
+/// plan.handle_waiting(now, Waiting { half_open: Some([Cookie(7)].into()), queued: 1 });
+/// assert!(matches!(plan.want(), Want::Accept(_)));
+/// plan.handle_accepted(now);
+/// plan.handle_accepted(now);
+/// plan.handle_quiet(now);
+/// // The handshake has ended, and its connection was accepted.
+/// plan.handle_waiting(now, Waiting { half_open: Some([].into()), queued: 0 });
+/// assert_eq!(plan.want(), Want::Settle);
+/// plan.handle_settled();
+/// assert_eq!(plan.want(), Want::Sweep);
+/// plan.handle_quiet(now);
+/// assert_eq!((plan.want(), plan.accepted()), (Want::Close, 2));
+/// ```
 #[derive(Clone, Debug)]
 pub struct Plan {
     methods: &'static [Method],

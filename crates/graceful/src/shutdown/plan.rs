@@ -14,10 +14,11 @@ use std::time::Duration;
 /// 4. Connections that are being closed get the time of their `linger` policy.
 ///
 /// ```
-/// use lastack_graceful::shutdown::ShutdownPlan;
+/// use lastack_graceful::shutdown::{Cut, ShutdownPlan};
 /// use std::time::Duration;
 ///
-/// let plan = ShutdownPlan::new().finish(Duration::from_secs(10));
+/// assert_eq!(ShutdownPlan::new().cut, Cut::Reset);
+/// let plan = ShutdownPlan::new().finish(Duration::from_secs(10)).cut(Cut::Close);
 /// assert_eq!(plan.first_byte, Duration::from_millis(250));
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

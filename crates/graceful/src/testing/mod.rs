@@ -4,7 +4,7 @@
 //! did not come by then fails the test with what was there instead.
 //!
 //! ```
-//! use lastack_graceful::testing::{assert_closed_first, time_waits};
+//! use lastack_graceful::testing::{assert_closed_first, time_waits, time_waits_toward};
 //! use std::io::Read as _;
 //! use std::net::{TcpListener, TcpStream};
 //!
@@ -19,6 +19,7 @@
 //! drop(client);
 //! assert_closed_first(here, there);
 //! assert_eq!(time_waits(here)?, 1);
+//! assert_eq!(time_waits_toward(there)?, 1);
 //! # Ok(())
 //! # }
 //! ```
@@ -36,8 +37,8 @@ use std::net::SocketAddr;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// How many connections of this local address are in `TIME_WAIT`: those that this end closed first (RFC 9293 §3.6). The
-/// port of a server counts its clients.
+/// How many connections of this local address are in `TIME_WAIT`: those that this end closed first (RFC 9293 §3.6.1).
+/// The port of a server counts its clients.
 ///
 /// # Errors
 ///

@@ -65,6 +65,26 @@ impl<T: HalfClose<Below = TcpStream>> Lingering<T> {
     }
 
     /// If dropped before its shutdown has ended, it is left to this reaper instead of [`Reaper::global`].
+    ///
+    /// ```
+    /// use lastack_graceful::close::{ClosePolicy, Reaper, tokio::Lingering};
+    /// use std::time::Duration;
+    /// use tokio::net::{TcpListener, TcpStream};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// let client = TcpStream::connect(listener.local_addr()?).await?;
+    /// let (server, _) = listener.accept().await?;
+    ///
+    /// let reaper = Reaper::new(100)?;
+    /// drop(Lingering::new(server, ClosePolicy::server()).left_to(&reaper));
+    /// drop(client);
+    /// assert_eq!(reaper.wait(Duration::from_secs(10)), 0);
+    /// assert_eq!(reaper.counts().orderly, 1);
+    /// # Ok(()) })
+    /// # }
+    /// ```
     #[must_use]
     pub fn left_to(mut self, reaper: &Reaper) -> Self {
         self.reaper = Some(reaper.clone());
