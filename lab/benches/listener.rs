@@ -29,8 +29,11 @@ fn main() {
     );
     for way in Way::ALL {
         // A namespace belongs to its thread.
-        let line = thread::spawn(move || measure(way, share)).join().expect("a measurement");
+        let measured = thread::spawn(move || measure(way, share)).join();
+        let (line, failed) = measured.expect("a measurement");
         println!("{line}");
+        let is_ours = matches!(way, Way::Steered | Way::Shared);
+        assert!(!is_ours || failed == 0, "a drained listener lost {failed} of {requests}");
     }
 }
 
@@ -45,7 +48,8 @@ fn ask(requests: u64) {
     out.flush().expect("somebody reads");
 }
 
-fn measure(way: Way, share: u64) -> String {
+/// The line of one way, and how many requests failed.
+fn measure(way: Way, share: u64) -> (String, u64) {
     let namespace = Namespace::enter();
     namespace.set("ipv4/tcp_migrate_req", if way == Way::Migrate { "1" } else { "0" });
     // Before the clients: none may come too early.
@@ -75,13 +79,14 @@ fn measure(way: Way, share: u64) -> String {
     let took = began.elapsed().as_secs_f64();
     times.sort_unstable();
     let ms = |per_cent: usize| times[(times.len() - 1) * per_cent / 100].as_secs_f64() * 1000.0;
-    format!(
+    let line = format!(
         "{:<30}{hand_overs:>10}{requests:>11}{failed:>8}{:>10.2}{:>10.2}{:>11.0}",
         way.name(),
         ms(50),
         ms(99),
         f64::from(u32::try_from(requests).unwrap_or(u32::MAX)) / took
-    )
+    );
+    (line, failed)
 }
 
 fn start(requests: u64) -> Child {

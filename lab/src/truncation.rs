@@ -4,13 +4,17 @@
 //! an upload that is refused early.
 
 use crate::link::OtherHost;
-use lastack_graceful::close::{CloseOrderly as _, ClosePolicy, CloseReport, write_all_draining};
+use lastack_graceful::close::{
+    self, CloseOrderly as _, ClosePolicy, CloseReport, write_all_draining,
+};
 use lastack_os::connection;
 use rustix::net::{RecvFlags, recv, sockopt};
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::thread::JoinHandle;
 use std::time::Duration;
+use tokio::io::AsyncWriteExt as _;
+use tokio::runtime::Builder;
 
 /// What the client does beside reading the answer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -30,14 +34,20 @@ pub enum Strategy {
     Naive,
     /// `shutdown` for writing, then `close`.
     HalfThenClose,
+    /// `shutdown` of both sides, then `close`.
+    ShutDownThenClose,
     /// `SO_LINGER` of 5 s, then `close`.
     Linger,
+    /// `SO_LINGER` of 0 s, then `close`, which resets the connection.
+    Abort,
     /// `shutdown` for writing, read what has arrived, then `close`.
     DrainQueued,
     /// `shutdown` for writing, wait until everything is acknowledged, then `close`.
     WaitForAcknowledgement,
     /// `close_orderly`, after `write_all_draining` where the client reads only after it has sent.
     Orderly,
+    /// The same under tokio.
+    OrderlyUnderTokio,
 }
 
 /// One answer to one client.
@@ -85,16 +95,25 @@ impl Client {
 
 impl Strategy {
     /// Every strategy.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 9] = [
         Self::Naive,
         Self::HalfThenClose,
+        Self::ShutDownThenClose,
         Self::Linger,
+        Self::Abort,
         Self::DrainQueued,
         Self::WaitForAcknowledgement,
         Self::Orderly,
+        Self::OrderlyUnderTokio,
     ];
 
+    /// Those that lose nothing.
+    pub const OURS: [Self; 2] = [Self::Orderly, Self::OrderlyUnderTokio];
+
     fn answer(self, mut stream: TcpStream, answer: &[u8], client: Client) -> Option<CloseReport> {
+        if self == Self::OrderlyUnderTokio {
+            return Some(answer_under_tokio(stream, answer, client));
+        }
         if self == Self::Orderly && client == Client::SendThenRead {
             write_all_draining(&stream, answer, PATIENCE, u64::MAX).expect("the answer is written");
         } else {
@@ -104,10 +123,13 @@ impl Strategy {
         match self {
             Self::Naive => drop(stream),
             Self::HalfThenClose => drop(half_closed(stream)),
+            // Refused where the connection is gone, as with the half of it.
+            Self::ShutDownThenClose => drop(stream.shutdown(Shutdown::Both)),
             Self::Linger => {
                 sockopt::set_socket_linger(&stream, Some(Duration::from_secs(5)))
                     .expect("SO_LINGER");
             }
+            Self::Abort => close::abort(stream).expect("a reset"),
             Self::DrainQueued => drain_queued(&half_closed(stream)),
             Self::WaitForAcknowledgement => {
                 let stream = half_closed(stream);
@@ -117,13 +139,29 @@ impl Strategy {
                     std::thread::yield_now();
                 }
             }
-            Self::Orderly => {
-                let policy = ClosePolicy::server().within(PATIENCE).idle(PATIENCE);
-                return Some(stream.close_orderly(&policy).expect("a close"));
+            Self::Orderly | Self::OrderlyUnderTokio => {
+                return Some(stream.close_orderly(&POLICY).expect("a close"));
             }
         }
         None
     }
+}
+
+fn answer_under_tokio(stream: TcpStream, answer: &[u8], client: Client) -> CloseReport {
+    let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+    stream.set_nonblocking(true).expect("a mode");
+    runtime.block_on(async {
+        let mut stream = tokio::net::TcpStream::from_std(stream).expect("a stream");
+        if client == Client::SendThenRead {
+            let written =
+                close::tokio::write_all_draining(&stream, answer, PATIENCE, u64::MAX).await;
+            written.expect("the answer is written");
+        } else {
+            // As with the others.
+            let _ = stream.write_all(answer).await;
+        }
+        close::tokio::close_orderly(stream, &POLICY).await.expect("a close")
+    })
 }
 
 impl Exchange {
@@ -233,3 +271,4 @@ fn drain_queued(stream: &TcpStream) {
 const HEAD: usize = 64;
 /// Far longer than anything takes here.
 const PATIENCE: Duration = Duration::from_secs(20);
+const POLICY: ClosePolicy = ClosePolicy::server().within(PATIENCE).idle(PATIENCE);

@@ -21,6 +21,10 @@ pub(crate) fn run() -> Result<(), Failure> {
         "-D",
         "warnings",
     ]))?;
+    for features in FEATURES {
+        let words = ["check", "--package", "lastack-graceful", "--lib", "--features", features];
+        step::run(&mut cargo(&words))?;
+    }
     step::run(
         cargo(&["doc", "--workspace", "--all-features", "--no-deps"])
             .env("RUSTDOCFLAGS", "-D warnings"),
@@ -35,3 +39,6 @@ pub(crate) fn run() -> Result<(), Failure> {
     }
     step::run(&mut cargo(&["deny", "check", "bans", "licenses", "sources"]))
 }
+
+/// Each of the library's features without the others, and none.
+const FEATURES: [&str; 7] = ["", "tokio", "hyper", "axum", "rustls", "tokio-rustls", "explain"];

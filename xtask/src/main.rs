@@ -32,6 +32,7 @@ Usage: cargo xtask TASK
   bench echo      connections per second with an orderly close, beside a plain one (as root)
   bench free      how soon `lastack free` frees a port beside ss -K, fuser -k and others, and what dies (as root)
   bench listener  how many requests fail while one listener follows another, by how the old one is closed (as root)
+  bench prompt    how soon real clients close once they have an answer (as root)
   bench rsh [COMMANDS] [stock|ours|turns|at-once|session|ssh|one-host|eight-hosts|on|off...]
                   commands over rsh and ssh beside rsh, pdsh and clush (as root; 20,000 commands if not said), or parts
   bench wait      how soon `lastack wait` runs its command, and what waiting costs (as root)
@@ -60,14 +61,11 @@ fn dispatch(words: &[&str]) -> Result<ExitCode, Failure> {
         ["lint"] => lint::run()?,
         ["layers"] => layers::run()?,
         ["article"] => article::run()?,
-        ["bench", "explore"] => bench::explore()?,
-        ["bench", "close"] => bench::close::run()?,
-        ["bench", "echo"] => bench::echo::run()?,
         ["bench", "free"] => bench::free::run()?,
-        ["bench", "listener"] => bench::listener::run()?,
         ["bench", "rsh", words @ ..] => bench::rsh::run(words)?,
         ["bench", "wait"] => bench::wait::run()?,
         ["bench", "why"] => bench::why::run()?,
+        ["bench", name] if bench::IN_LAB.contains(name) => bench::in_lab(name)?,
         ["packages"] => packages::ensure(packages::FOR_TESTS)?,
         ["docs"] => docs::run()?,
         ["fuzz"] => fuzz::run(fuzz::DEFAULT_SECONDS)?,

@@ -260,33 +260,33 @@ const NODE: &str = r#"
 })();
 "#;
 
-/// Ours serves all, plain axum fails most.
-fn is_spared(client: Client, want: Want, trials: usize, trials_of_plain: usize) {
+/// Ours serves all, plain axum fails all but those before whose close it is held up.
+fn is_spared(client: Client, want: Want, trials: usize) {
     let ours = complete(Server::Ours, client, want, trials);
-    let plain = complete(Server::Plain, client, want, trials_of_plain);
-    eprintln!("{client:?}, {want:?}: ours {ours}/{trials}, plain axum {plain}/{trials_of_plain}");
+    let plain = complete(Server::Plain, client, want, trials);
+    eprintln!("{client:?}, {want:?}: ours {ours}/{trials}, plain axum {plain}/{trials}");
     assert_eq!(ours, trials, "{client:?}");
-    assert!(plain < trials_of_plain / 2, "plain axum served {client:?} {plain} times");
+    assert!(plain <= trials / 10, "plain axum served {client:?} {plain} times");
 }
 
 #[test]
 fn curl_gets_an_early_answer() {
-    is_spared(Client::Curl, Want::Early, TRIALS, TRIALS);
+    is_spared(Client::Curl, Want::Early, TRIALS);
 }
 
 #[test]
 fn node_gets_an_early_answer() {
-    is_spared(Client::Node, Want::Early, TRIALS, TRIALS);
+    is_spared(Client::Node, Want::Early, TRIALS);
 }
 
 #[test]
 fn python_which_reads_only_after_it_has_sent_gets_an_early_answer() {
-    is_spared(Client::Python, Want::Early, TRIALS, FEW);
+    is_spared(Client::Python, Want::Early, TRIALS);
 }
 
 #[test]
 fn python_gets_the_refusal_of_an_upload_that_is_too_large() {
-    is_spared(Client::Python, Want::Refusal, REFUSALS, FEW);
+    is_spared(Client::Python, Want::Refusal, REFUSALS);
 }
 
 #[test]

@@ -3,11 +3,8 @@
 //! A benchmark builds its scene in a network namespace of its own, runs everything in turn and prints what it saw with
 //! the goal beside it. It never fails for being slow.
 
-pub(crate) mod close;
 mod crowd;
-pub(crate) mod echo;
 pub(crate) mod free;
-pub(crate) mod listener;
 mod race;
 pub(crate) mod rsh;
 mod table;
@@ -18,9 +15,12 @@ use crate::step::{self, Failure};
 use crate::workspace::Workspace;
 use std::path::PathBuf;
 
-/// `cargo xtask bench explore`: the explorer's own benchmark, which stands where `stateright` may be used.
-pub(crate) fn explore() -> Result<(), Failure> {
-    let arguments = ["bench", "--package", "lastack-lab", "--bench", "explore"];
+/// The benchmarks of `lab`, each of which tells what it measures.
+pub(crate) const IN_LAB: [&str; 5] = ["close", "echo", "explore", "listener", "prompt"];
+
+/// `cargo xtask bench NAME` for one of these.
+pub(crate) fn in_lab(name: &str) -> Result<(), Failure> {
+    let arguments = ["bench", "--package", "lastack-lab", "--bench", name];
     step::run(step::cargo().args(arguments).current_dir(Workspace::read()?.root))
 }
 

@@ -1,0 +1,127 @@
+//! How soon real clients close, once they have an answer: what the wait for them to close first is measured by.
+//!
+//! `cargo xtask bench prompt` runs it, as root. The time is from the moment when the server has handed the whole answer to
+//! its kernel until it reads the client's FIN, over loopback; to another host there is the way there and back besides.
+
+use lastack_lab::namespace::Namespace;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// What the client is told of the answer's end.
+#[derive(Clone, Copy, Debug)]
+enum Told {
+    /// `Content-Length`.
+    Length,
+    /// `Transfer-Encoding: chunked`.
+    Chunks,
+    /// Nothing: the end of the stream is the answer's.
+    Nothing,
+}
+
+const CLIENTS: [(&str, &str, &str, &str); 4] = [
+    ("curl", "sh", "-c", r#"for _ in $(seq "$2"); do curl -s -o /dev/null "$1"; done"#),
+    (
+        "Python urllib",
+        "python3",
+        "-c",
+        "import sys, urllib.request\nfor _ in range(int(sys.argv[2])): urllib.request.urlopen(sys.argv[1]).read()",
+    ),
+    (
+        "Python http.client",
+        "python3",
+        "-c",
+        "import sys, http.client, urllib.parse\n\
+         for _ in range(int(sys.argv[2])):\n    \
+             connection = http.client.HTTPConnection(urllib.parse.urlparse(sys.argv[1]).netloc)\n    \
+             connection.request('GET', '/')\n    \
+             connection.getresponse().read()",
+    ),
+    (
+        "Node fetch",
+        "node",
+        "-e",
+        "(async () => { const [url, count] = process.argv.slice(1);\
+         for (let at = 0; at < count; at++) await (await fetch(url)).arrayBuffer(); })()",
+    ),
+];
+
+fn main() {
+    let _namespace = Namespace::enter();
+    println!(
+        "{:<20}{:<9}{:>9}{:>10}{:>10}{:>10}{:>10}{:>12}",
+        "client", "told", "answers", "least ms", "p50 ms", "p99 ms", "most ms", "later"
+    );
+    for told in [Told::Length, Told::Chunks, Told::Nothing] {
+        for client in CLIENTS {
+            measure(client, told);
+        }
+    }
+}
+
+fn measure((name, program, option, script): (&str, &str, &str, &str), told: Told) {
+    let count = if matches!(told, Told::Nothing) { FEW } else { MANY };
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
+    let url = format!("http://{}/", listener.local_addr().expect("an address"));
+    let mut command = Command::new(program);
+    command.args([option, script]);
+    if program == "sh" {
+        command.arg("sh");
+    }
+    command.args([url, count.to_string()]).stdin(Stdio::null());
+    let client = thread::spawn(move || command.status());
+    let mut times: Vec<_> =
+        (0..count).filter_map(|_| answer(listener.accept().expect("a client").0, told)).collect();
+    let status = client.join().expect("it is waited for");
+    let is_done = status.as_ref().is_ok_and(std::process::ExitStatus::success);
+    assert!(is_done, "{name} does not run ({status:?}); cargo xtask test installs it");
+    times.sort_unstable();
+    let at = |hundredth: usize| {
+        let time = times.get((times.len() * hundredth / 100).min(times.len().saturating_sub(1)));
+        time.map_or_else(|| "-".to_owned(), |time| format!("{:.2}", time.as_secs_f64() * 1e3))
+    };
+    println!(
+        "{name:<20}{:<9}{count:>9}{:>10}{:>10}{:>10}{:>10}{:>12}",
+        format!("{told:?}").to_lowercase(),
+        at(0),
+        at(50),
+        at(99),
+        at(100),
+        count - times.len(),
+    );
+}
+
+/// How long the client took to close, if it did in time.
+fn answer(mut stream: TcpStream, told: Told) -> Option<Duration> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut octet = [0];
+        stream.read_exact(&mut octet).expect("a request");
+        head.push(octet[0]);
+    }
+    let body = "a".repeat(BODY);
+    let answer = match told {
+        Told::Length => format!("Content-Length: {BODY}\r\n\r\n{body}"),
+        Told::Chunks => {
+            format!("Transfer-Encoding: chunked\r\n\r\n{BODY:x}\r\n{body}\r\n0\r\n\r\n")
+        }
+        Told::Nothing => format!("\r\n{body}"),
+    };
+    let answer = format!("HTTP/1.1 200 OK\r\nConnection: close\r\n{answer}");
+    stream.write_all(answer.as_bytes()).expect("sent");
+    let sent = Instant::now();
+    stream.set_read_timeout(Some(WAIT)).expect("a time limit");
+    match stream.read(&mut [0]) {
+        Ok(0) => Some(sent.elapsed()),
+        Ok(_) => panic!("a client sent more than its request"),
+        Err(_) => None,
+    }
+}
+
+const BODY: usize = 16 << 10;
+const MANY: usize = 500;
+const FEW: usize = 5;
+/// As long as `ClosePolicy::REMOTE_WAIT`.
+const WAIT: Duration = Duration::from_secs(1);
