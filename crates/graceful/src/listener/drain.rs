@@ -15,7 +15,9 @@ use std::time::Instant;
 /// accepted and handed to `serve`, one after the other in the calling thread. A `serve` that takes its time (it may rather
 /// hand the stream to a thread) delays the rest. The listener is closed when the kernel has nothing more for it, at the
 /// deadline at the latest; only a `serve` that runs then may make it later. Only
-/// [`Method::SynFilter`](super::Method::SynFilter) may need a privilege.
+/// [`Method::SynFilter`](super::Method::SynFilter) may need a privilege. With
+/// [`Method::TtlFloor`](super::Method::TtlFloor) all that wait are accepted before the first of them is served, so the last
+/// may be served after the deadline.
 ///
 /// The caller must have stopped accepting elsewhere, or be content that others get some of it. The socket is made
 /// non-blocking, for every copy of its descriptor, unless it is [`Successor::SharedSocket`].
@@ -92,22 +94,42 @@ fn accept(
 ) -> io::Result<()> {
     let before = std::mem::discriminant(&plan.want());
     while std::mem::discriminant(&plan.want()) == before {
-        match closing.accept() {
-            Ok((stream, _)) => {
-                plan.handle_accepted(Instant::now());
-                serve(stream);
-            }
-            Err(Failure::Nothing) if is_ready(&closing.listener, until)? => {}
-            Err(Failure::Nothing) => plan.handle_quiet(Instant::now()),
-            Err(Failure::OfOne) => {}
-            Err(Failure::Exhausted) => {
+        let (streams, failure) = accept_at_once(closing, plan);
+        streams.into_iter().for_each(&mut *serve);
+        match failure {
+            None | Some(Failure::OfOne) => {}
+            Some(Failure::Nothing) if is_ready(&closing.listener, until)? => {}
+            Some(Failure::Nothing) => plan.handle_quiet(Instant::now()),
+            Some(Failure::Exhausted) => {
                 std::thread::sleep(SHORTAGE);
                 plan.handle_exhausted(Instant::now());
             }
-            Err(Failure::Lasting(error)) => return Err(error),
+            Some(Failure::Lasting(error)) => return Err(error),
         }
     }
     Ok(())
+}
+
+/// Accepts those that are to be accepted before the first of them is served, as long as the plan wants it.
+fn accept_at_once(
+    closing: &Closing<TcpListener>,
+    plan: &mut Plan,
+) -> (Vec<TcpStream>, Option<Failure>) {
+    let before = std::mem::discriminant(&plan.want());
+    let mut streams = Vec::new();
+    for _ in 0..closing.at_once() {
+        match closing.accept() {
+            Ok((stream, _)) => {
+                plan.handle_accepted(Instant::now());
+                streams.push(stream);
+            }
+            Err(failure) => return (streams, Some(failure)),
+        }
+        if std::mem::discriminant(&plan.want()) != before {
+            break;
+        }
+    }
+    (streams, None)
 }
 
 fn is_ready(listener: &TcpListener, until: Instant) -> io::Result<bool> {

@@ -23,7 +23,7 @@
 //!     let _ = stream.write_all(b"the last answer");
 //! })?;
 //! assert_eq!(report.accepted, 1);
-//! // A system without Linux's filters and floors may have to do with `Method::AcceptLoop`, which cannot know.
+//! // A kernel without filters and floors has to do with `Method::AcceptLoop`, which cannot know.
 //! assert!(report.lost_nobody() || report.method == Method::AcceptLoop);
 //!
 //! let mut answer = String::new();

@@ -130,6 +130,16 @@ impl<L: AsFd> Closing<L> {
         listener::accept_queue(&self.listener).map_or(0, |queue| queue.length)
     }
 
+    /// How many are to be accepted before the first of them is served. Under a floor a connection is deaf until it is
+    /// accepted, and its client repeats itself at intervals that double (RFC 6298 §5.5): served one after the other, each
+    /// would be waited for as long as all before it together.
+    pub(super) fn at_once(&self) -> u32 {
+        match self.held_off_by {
+            Some(HeldOffBy::Floor) => self.queued().max(1),
+            Some(HeldOffBy::Filter) | None => 1,
+        }
+    }
+
     /// Accepts one that is there.
     pub(super) fn accept(&self) -> Result<(TcpStream, SocketAddr), Failure> {
         let (socket, from) = acceptfrom_with(&self.listener, SocketFlags::CLOEXEC)?;

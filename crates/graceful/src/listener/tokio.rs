@@ -122,6 +122,9 @@ impl Draining {
     /// The next connection, or the report when the listener is closed. Cancel-safe: a call that is dropped has taken
     /// nothing, and the next one goes on where it was.
     ///
+    /// Each connection is best served in a task of its own. With [`Method::TtlFloor`](super::Method::TtlFloor) the others
+    /// hear nothing before they are given, and their clients repeat themselves ever more rarely.
+    ///
     /// # Errors
     ///
     /// Where waiting for the listener fails, and after the report; it is then closed plainly.
