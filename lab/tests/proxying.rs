@@ -9,9 +9,12 @@ mod proxy;
 use lastack_graceful::close::abort;
 use lastack_lab::link::{HERE, OtherHost, THERE};
 use lastack_lab::namespace::Namespace;
+use lastack_lab::program::{self, Process};
+use lastack_lab::states::wait_until;
 use std::cell::Cell;
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::process::Command;
 use std::rc::Rc;
 use std::sync::mpsc::channel;
 use std::thread::{JoinHandle, spawn};
@@ -177,6 +180,19 @@ fn the_example_lets_its_upstream_close_first_and_makes_every_connection() {
     });
     assert_eq!((outcome.answered, outcome.unanswered), (CONNECTIONS, 0), "{outcome:?}");
     println!("by the example: {outcome:?}");
+}
+
+#[test]
+fn as_a_program_the_example_passes_questions_on_and_says_how_it_is_called() {
+    let hosts = Hosts::set_up();
+    let built = program::path().with_file_name("examples").join("proxy");
+    assert_eq!(program::run(&mut Command::new(&built)).code, Some(2));
+    let upstream = hosts.upstream.to_string();
+    let _proxy = Process::start(Command::new(&built).args(["8080", &upstream]));
+    let to = SocketAddr::from((HERE, 8080));
+    let listens = move |_: &Namespace| std::net::TcpStream::connect(to).is_ok();
+    wait_until("it listens", || hosts.there.run(listens));
+    hosts.there.run(move |_| alone(ask(to))).expect("an answer");
 }
 
 #[test]

@@ -4,8 +4,8 @@
 //! ports for a minute, and some hundreds of connections a second spend them all. So a client's end is not passed on at
 //! once: the upstream, which is about to close, gets a while to do so first.
 
-use lastack_graceful::close::tokio::close_orderly;
-use lastack_graceful::close::{ClosePolicy, abort};
+use lastack_graceful::close::ClosePolicy;
+use lastack_graceful::close::tokio::{abort, close_orderly};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -42,7 +42,8 @@ async fn pass_on(mut client: TcpStream, upstream: SocketAddr) -> io::Result<()> 
     let mut upstream = TcpStream::connect(upstream).await?;
     if let Err(error) = copy_both(&mut client, &mut upstream).await {
         // A FIN would call a part the whole: what broke on one side breaks on the other.
-        return abort(client.into_std()?).and(abort(upstream.into_std()?)).and(Err(error));
+        let resets = [abort(client), abort(upstream)];
+        return resets.into_iter().collect::<io::Result<()>>().and(Err(error));
     }
     let (to_upstream, to_client) = tokio::join!(
         // Here it counts who is first. It is the upstream already.

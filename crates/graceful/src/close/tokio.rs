@@ -159,6 +159,34 @@ impl Drop for Closing {
     }
 }
 
+/// Ends a connection by a reset, on purpose, as [`close::abort`](super::abort) does.
+///
+/// ```
+/// use tokio::io::AsyncReadExt as _;
+/// use tokio::net::{TcpListener, TcpStream};
+///
+/// # fn main() -> std::io::Result<()> {
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// let mut client = TcpStream::connect(listener.local_addr()?).await?;
+/// let (server, _) = listener.accept().await?;
+///
+/// lastack_graceful::close::tokio::abort(server)?;
+/// let error = client.read(&mut [0]).await.unwrap_err();
+/// assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+/// # Ok(()) })
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// Where the kernel refuses the option; the connection is then closed plainly.
+pub fn abort(stream: TcpStream) -> io::Result<()> {
+    let set = connection::reset_on_close(&stream);
+    drop(stream);
+    set
+}
+
 impl Discard for TcpStream {
     /// The runtime remembers readiness until a try fails: without any there is nothing to ask the kernel.
     fn discard(&self) -> Result<Option<u64>, Errno> {
