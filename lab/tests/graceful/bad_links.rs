@@ -8,6 +8,10 @@ use lastack_lab::random::Random;
 use lastack_lab::segment::Segment;
 use lastack_lab::truncation::{Client, Exchange, Strategy, Trial};
 use lastack_lab::wire::{FAR, Fate, NEAR, Wire};
+use lastack_model::state::State;
+use lastack_os::connection;
+use rustix::net::{self, AddressFamily, SendFlags, SocketType};
+use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Barrier};
 use std::time::Duration;
@@ -45,23 +49,31 @@ fn assert_whole(trials: &[Trial]) {
 
 #[test]
 fn losses_cut_no_answer_of_a_client_that_sent_too_much() {
-    assert_whole(&trials(Client::Extra, Strategy::Orderly, losses()));
+    for ours in Strategy::OURS {
+        assert_whole(&trials(Client::Extra, ours, losses()));
+    }
 }
 
 #[test]
 fn losses_cut_no_answer_of_a_client_that_uploads_meanwhile() {
-    assert_whole(&trials(Client::Duplex, Strategy::Orderly, losses()));
+    for ours in Strategy::OURS {
+        assert_whole(&trials(Client::Duplex, ours, losses()));
+    }
 }
 
 #[test]
 fn losses_cut_no_answer_of_a_client_that_reads_later() {
-    assert_whole(&trials(Client::SendThenRead, Strategy::Orderly, losses()));
+    for ours in Strategy::OURS {
+        assert_whole(&trials(Client::SendThenRead, ours, losses()));
+    }
 }
 
 #[test]
 fn a_long_way_cuts_no_answer() {
     for client in Client::ALL {
-        assert_whole(&trials(client, Strategy::Orderly, |_| Fate::Delay(ONE_WAY)));
+        for ours in Strategy::OURS {
+            assert_whole(&trials(client, ours, |_| Fate::Delay(ONE_WAY)));
+        }
     }
 }
 
@@ -127,8 +139,44 @@ fn fins_that_cross_and_get_lost_end_all_the_same() {
     }
 }
 
+/// With TCP Fast Open (RFC 7413) a connection is accepted before its handshake is over, and until then the kernel counts
+/// nothing as unacknowledged.
+#[test]
+fn what_was_sent_before_the_end_of_the_handshake_is_not_called_acknowledged() {
+    let namespace = Namespace::enter();
+    namespace.set("ipv4/tcp_fastopen", SERVE_WITHOUT_COOKIES);
+    let wire = Wire::laid_from(&namespace);
+    wire.follow(|segment| {
+        let is_lost = *segment.from.ip() == FAR && !segment.is_syn();
+        if is_lost { Fate::Lose } else { Fate::Pass }
+    });
+    let listener = TcpListener::bind((NEAR, 0)).expect("a listener");
+    let to = listener.local_addr().expect("an address");
+    let _client = wire.far.run(move |namespace| {
+        namespace.set("ipv4/tcp_fastopen", ASK_WITHOUT_COOKIES);
+        let client = net::socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
+        net::sendto(&client, b"question", FAST_OPEN, &to).expect("sent with the SYN");
+        client
+    });
+    let (mut server, _) = listener.accept().expect("a connection");
+    let state = connection::info(&server).expect("TCP_INFO").state;
+    assert_eq!(state, State::SynReceived);
+    server.write_all(b"answer").expect("sent");
+    let policy = ClosePolicy::server().within(MOMENT);
+    let report = server.close_orderly(&policy).expect("a close");
+    assert_eq!(report.outcome, Outcome::TimedOut, "{report:?}");
+    assert_ne!(report.unacked, Some(0), "{report:?}");
+}
+
 const TRIALS: usize = 20;
 const SEED: u64 = 0x1a57_ac4b;
 const ONE_WAY: Duration = Duration::from_millis(10);
 const UPLOAD: usize = 1 << 20;
 const PATIENCE: Duration = Duration::from_secs(20);
+const MOMENT: Duration = Duration::from_millis(600);
+/// `TFO_SERVER_ENABLE`, `TFO_SERVER_COOKIE_NOT_REQD` and `TFO_SERVER_WO_SOCKOPT1` (`include/net/tcp.h`).
+const SERVE_WITHOUT_COOKIES: &str = "1538";
+/// `TFO_CLIENT_ENABLE` and `TFO_CLIENT_NO_COOKIE`.
+const ASK_WITHOUT_COOKIES: &str = "5";
+/// `MSG_FASTOPEN`.
+const FAST_OPEN: SendFlags = SendFlags::from_bits_retain(0x2000_0000);

@@ -3,6 +3,7 @@
 
 mod bad_links;
 mod deadlines;
+mod drivers;
 mod early_answer;
 mod ends;
 mod layers;

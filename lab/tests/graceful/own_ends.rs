@@ -1,10 +1,8 @@
 //! Programs that have shut a side down themselves before they ask for the close: an end of their own making is not taken
 //! for the peer's.
 
-use ::tokio::runtime::Builder;
-use lastack_graceful::close::{
-    CloseOrderly as _, ClosePolicy, CloseReport, FirstFin, Outcome, TimeWait, tokio,
-};
+use super::drivers::Driver;
+use lastack_graceful::close::{ClosePolicy, CloseReport, FirstFin, Outcome, TimeWait};
 use lastack_lab::namespace::Namespace;
 use lastack_lab::states::{on_port, wait_until};
 use lastack_model::state::State;
@@ -17,19 +15,6 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(20);
 const MOMENT: Duration = Duration::from_millis(400);
 
-/// What closes in this thread.
-const DRIVERS: [fn(TcpStream, &ClosePolicy) -> CloseReport; 2] = [
-    |stream, policy| stream.close_orderly(policy).expect("a close"),
-    |stream, policy| {
-        let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
-        stream.set_nonblocking(true).expect("a mode");
-        runtime.block_on(async {
-            let stream = ::tokio::net::TcpStream::from_std(stream).expect("a stream");
-            tokio::close_orderly(stream, policy).await.expect("a close")
-        })
-    },
-];
-
 /// A close under way of a side that the program had shut down, the peer's end, and where ours is.
 struct Scene {
     closing: JoinHandle<CloseReport>,
@@ -39,7 +24,7 @@ struct Scene {
 
 impl Scene {
     /// The peer's octets are here when the program shuts its side down.
-    fn begin(driver: usize, how: Shutdown, octets: &[u8], policy: ClosePolicy) -> Self {
+    fn begin(driver: Driver, how: Shutdown, octets: &[u8], policy: ClosePolicy) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
         let local = listener.local_addr().expect("an address");
         let mut peer = TcpStream::connect(local).expect("connected");
@@ -53,7 +38,7 @@ impl Scene {
         let (sender, begun) = channel();
         let closing = spawn(move || {
             sender.send(()).expect("told");
-            DRIVERS[driver](ours, &policy)
+            driver.close(ours, &policy)
         });
         begun.recv().expect("it begins");
         Self { closing, peer, local }
@@ -73,7 +58,7 @@ impl Scene {
 #[test]
 fn our_fin_goes_and_the_peers_is_awaited_whatever_was_shut_down_before() {
     let _namespace = Namespace::enter();
-    for driver in 0..DRIVERS.len() {
+    for driver in Driver::ALL {
         for how in [Shutdown::Read, Shutdown::Write, Shutdown::Both] {
             for octets in [&b""[..], b"unread"] {
                 let scene = Scene::begin(driver, how, octets, ClosePolicy::server());
@@ -86,9 +71,9 @@ fn our_fin_goes_and_the_peers_is_awaited_whatever_was_shut_down_before() {
                 assert_eq!(
                     (report.outcome, report.first_fin, report.time_wait),
                     (Outcome::Orderly, FirstFin::Local, TimeWait::Here),
-                    "{driver} {how:?} {octets:?}: {report:?}"
+                    "{driver:?} {how:?} {octets:?}: {report:?}"
                 );
-                assert_eq!(report.discarded, octets.len() as u64, "{driver} {how:?}");
+                assert_eq!(report.discarded, octets.len() as u64, "{driver:?} {how:?}");
             }
         }
     }
@@ -97,7 +82,7 @@ fn our_fin_goes_and_the_peers_is_awaited_whatever_was_shut_down_before() {
 #[test]
 fn a_peer_that_may_close_first_is_waited_for_with_a_receiving_side_shut_down() {
     let _namespace = Namespace::enter();
-    for driver in 0..DRIVERS.len() {
+    for driver in Driver::ALL {
         let policy = ClosePolicy::server().remote_first(PATIENCE);
         let scene = Scene::begin(driver, Shutdown::Read, b"", policy);
         sleep(MOMENT);
@@ -107,7 +92,7 @@ fn a_peer_that_may_close_first_is_waited_for_with_a_receiving_side_shut_down() {
         assert_eq!(
             (report.outcome, report.first_fin, report.time_wait),
             (Outcome::Orderly, FirstFin::Remote, TimeWait::Peer),
-            "{driver}: {report:?}"
+            "{driver:?}: {report:?}"
         );
     }
 }
@@ -115,7 +100,7 @@ fn a_peer_that_may_close_first_is_waited_for_with_a_receiving_side_shut_down() {
 #[test]
 fn a_connection_that_ends_by_fins_while_the_peer_is_waited_for_was_not_over_before() {
     let _namespace = Namespace::enter();
-    for driver in 0..DRIVERS.len() {
+    for driver in Driver::ALL {
         for how in [Shutdown::Write, Shutdown::Both] {
             for last in [&b""[..], b"its last"] {
                 let policy = ClosePolicy::server().remote_first(PATIENCE);
@@ -126,7 +111,7 @@ fn a_connection_that_ends_by_fins_while_the_peer_is_waited_for_was_not_over_befo
                 let Scene { closing, peer, .. } = scene;
                 drop(peer);
                 let report = closing.join().expect("a report");
-                let told = format!("{driver} {how:?} {last:?}: {report:?}");
+                let told = format!("{driver:?} {how:?} {last:?}: {report:?}");
                 // Octets for a receiving side that is shut down end it by a reset (`tcp_rcv_state_process`).
                 let is_reset = how == Shutdown::Both && !last.is_empty();
                 let outcome = if is_reset { Outcome::PeerReset } else { Outcome::Orderly };
