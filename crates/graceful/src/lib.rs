@@ -15,6 +15,9 @@
 //! `shutdown` (feature `tokio`) ends a server: its listeners, then its connections.
 //!
 //! [`testing`] is for the tests of one's own servers.
+//!
+//! It is for Linux, 5.10 and later. What a kernel or a user lacks is found out by trying; the next best way is taken then,
+//! and the report says which.
 
 pub mod bind;
 pub mod close;
