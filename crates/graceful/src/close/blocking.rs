@@ -76,7 +76,7 @@ impl Watched {
     }
 
     /// The first wait, with which a well-behaved peer ends, is a read: that costs half of `poll()` and a read. It may take
-    /// two ticks of the kernel's longer than it should (`sock_rcvtimeo`, `calc_wheel_index`), so any other is `poll()`, and
+    /// two ticks of the kernel's longer than it should (`sock_set_timeout`, `calc_wheel_index`), so any other is `poll()`, and
     /// this one ends before it must.
     fn wait_to_read(&self, until: Instant) -> io::Result<()> {
         let left = until.saturating_duration_since(Instant::now());

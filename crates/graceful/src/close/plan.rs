@@ -173,6 +173,11 @@ impl Plan {
         self.receiving == Receiving::Doubtful
     }
 
+    /// Whether the end of the stream is the peer's FIN.
+    pub(super) fn trusts_an_end(&self) -> bool {
+        self.receiving == Receiving::Open
+    }
+
     pub(super) const fn is_fin_sent(&self) -> bool {
         self.fin_sent
     }
@@ -296,7 +301,7 @@ impl Plan {
         self.phase = Phase::Over(Outcome::PeerReset);
     }
 
-    /// The kernel gave the connection up, or was told that the peer cannot be reached.
+    /// The kernel gave the connection up.
     pub fn handle_lost(&mut self, seen: Seen) {
         self.look(seen);
         self.phase = Phase::Over(Outcome::Lost);
@@ -384,7 +389,16 @@ impl Plan {
 
 /// Whether the peer's FIN is not here, as far as the system tells.
 const fn is_open(state: Option<State>) -> bool {
-    matches!(state, Some(State::Established | State::FinWait1 | State::FinWait2))
+    matches!(
+        state,
+        Some(
+            State::SynSent
+                | State::SynReceived
+                | State::Established
+                | State::FinWait1
+                | State::FinWait2
+        )
+    )
 }
 
 #[cfg(test)]

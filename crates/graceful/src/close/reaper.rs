@@ -228,10 +228,11 @@ impl Shared {
                 return;
             }
             for (name, found) in ready {
+                state.turn(name, &self.epoll);
+                // After that: an error of the connection's would go with them (`sock_dequeue_err_skb`).
                 if found.contains(EventFlags::ERR) {
                     state.clear_errors(name);
                 }
-                state.turn(name, &self.epoll);
             }
             for name in state.all_due() {
                 state.turn(name, &self.epoll);

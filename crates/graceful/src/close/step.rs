@@ -223,14 +223,13 @@ fn look_again(socket: &impl AsFd, plan: &mut Plan) -> io::Result<()> {
     Ok(())
 }
 
-/// Tells the plan of an error that ends the connection: a reset (`tcp_reset`), or the kernel's giving up
-/// (`tcp_write_err`). Any other is the caller's.
+/// Tells the plan of an error of the connection's: a reset (`tcp_reset`), the kernel's giving up (`tcp_write_err`), or
+/// what a router or a host said (`icmp_err_convert`, `icmpv6_err_convert`), which need not end it: it is told at once where
+/// the program asked for that (`IP_RECVERR`), and by `SO_ERROR` (`tcp_v4_err`, `tcp_v6_err`). Any other is the caller's.
 fn over(error: Errno, socket: &impl AsFd, plan: &mut Plan) -> io::Result<()> {
     let seen = seen(socket, plan)?;
     match error {
         Errno::CONNRESET | Errno::PIPE => plan.handle_reset(seen),
-        // Without an answer, or with that of a router or a host (`icmp_err_convert`, `icmpv6_err_convert`), which ends
-        // nothing where the program asked to hear of it at once (`IP_RECVERR`; `tcp_v4_err`).
         Errno::TIMEDOUT
         | Errno::CONNABORTED
         | Errno::CONNREFUSED
@@ -241,10 +240,13 @@ fn over(error: Errno, socket: &impl AsFd, plan: &mut Plan) -> io::Result<()> {
         | Errno::NOPROTOOPT
         | Errno::OPNOTSUPP
         | Errno::ACCESS
-        | Errno::PROTO => match connection::info(socket)?.state {
-            State::Closed | State::TimeWait => plan.handle_lost(seen),
-            _ => plan.handle_timeout(seen),
-        },
+        | Errno::PROTO => {
+            if matches!(connection::info(socket)?.state, State::Closed | State::TimeWait) {
+                plan.handle_lost(seen);
+            } else {
+                plan.handle_timeout(seen);
+            }
+        }
         Errno::NOTCONN => plan.handle_gone(seen),
         _ => return Err(error.into()),
     }
@@ -271,7 +273,7 @@ const fn is_opening(state: Option<State>) -> bool {
 fn seen_at_end(socket: &impl Discard, plan: &Plan) -> io::Result<Seen> {
     let state = if !plan.looks_at_end() {
         None
-    } else if !plan.doubts_an_end() && socket.is_only_receiving_shut() {
+    } else if plan.trusts_an_end() && socket.is_only_receiving_shut() {
         Some(State::CloseWait)
     } else {
         Some(connection::info(socket)?.state)

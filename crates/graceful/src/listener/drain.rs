@@ -16,8 +16,8 @@ use std::time::Instant;
 /// hand the stream to a thread) delays the rest. The listener is closed when the kernel has nothing more for it, at the
 /// deadline at the latest; only a `serve` that runs then may make it later. Only
 /// [`Method::SynFilter`](super::Method::SynFilter) may need a privilege. With
-/// [`Method::TtlFloor`](super::Method::TtlFloor) all that wait are accepted before the first of them is served, so the last
-/// may be served after the deadline.
+/// [`Method::TtlFloor`](super::Method::TtlFloor) all that wait are accepted before the first of them is served: all of these
+/// may be served after the deadline, and the listener is closed after them.
 ///
 /// The caller must have stopped accepting elsewhere, or be content that others get some of it. The socket is made
 /// non-blocking, for every copy of its descriptor, unless it is [`Successor::SharedSocket`].
@@ -123,6 +123,7 @@ fn accept_at_once(
                 plan.handle_accepted(Instant::now());
                 streams.push(stream);
             }
+            Err(Failure::OfOne) => {}
             Err(failure) => return (streams, Some(failure)),
         }
         if std::mem::discriminant(&plan.want()) != before {

@@ -1,7 +1,8 @@
 //! Closing a listener under tokio, by the same plan: a future for all of it, or one connection after another.
 //!
 //! Barriers and walks through the kernel's tables take milliseconds; they run in tokio's blocking threads, as long as the
-//! deadline allows. Only counting the members of a group and the last look, right before the close, do not. Everything here needs a runtime with I/O and time enabled, and panics without as tokio's own types do.
+//! deadline allows. Only counting the members of a group and the last look, right before the close, do not. Everything here
+//! needs a runtime with I/O and time enabled, and panics without as tokio's own types do.
 
 use super::plan::{Plan, Want};
 use super::report::{DrainReport, Successor};

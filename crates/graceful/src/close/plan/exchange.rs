@@ -28,8 +28,8 @@ pub enum Want {
     /// Send the FIN (`shutdown` for writing), then [`Plan::handle_shutdown`]. What has come in may be read and told before.
     Shutdown,
     /// Read when there is something to read: [`Plan::handle_octets`], [`Plan::handle_end`], or one of
-    /// [`Plan::handle_reset`] and [`Plan::handle_lost`]. If there is nothing until this moment:
-    /// [`Plan::handle_timeout`].
+    /// [`Plan::handle_reset`] and [`Plan::handle_lost`]. If there is nothing until this moment, or an error that does not
+    /// end the connection: [`Plan::handle_timeout`].
     Read(Instant),
     /// Wait until this moment, then [`Plan::handle_timeout`].
     Pause(Instant),
