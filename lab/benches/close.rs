@@ -1,7 +1,7 @@
 //! How much of an answer arrives, by how the server closes and what its client does meanwhile.
 //!
 //! `cargo xtask bench close` runs it, as root, with 1,000 trials of each over loopback and a tenth of that over a link of
-//! 100 Mbit/s, unless told another number.
+//! 100 Mbit/s, unless `LASTACK_TRIALS` names another number.
 
 use lastack_lab::link::{HERE, OtherHost};
 use lastack_lab::namespace::Namespace;
@@ -35,7 +35,7 @@ fn table(link: &str, trials: usize, run: impl Fn(Exchange) -> Trial) {
             print(client, strategy, &trials);
             let is_whole = |trial: &Trial| trial.lost == 0 && !trial.send_error;
             let is_ours = Strategy::OURS.contains(&strategy);
-            assert!(!is_ours || trials.iter().all(is_whole), "an orderly close cut an answer");
+            assert!(!is_ours || trials.iter().all(is_whole), "an orderly close harmed a client");
         }
     }
     println!();

@@ -4,10 +4,10 @@
 //! its kernel until it reads the client's FIN, over loopback; to another host there is the way there and back besides.
 
 use lastack_lab::namespace::Namespace;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Command, Stdio};
-use std::thread;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// What the client is told of the answer's end.
@@ -22,7 +22,7 @@ enum Told {
 }
 
 const CLIENTS: [(&str, &str, &str, &str); 4] = [
-    ("curl", "sh", "-c", r#"for _ in $(seq "$2"); do curl -s -o /dev/null "$1"; done"#),
+    ("curl", "sh", "-c", r#"for _ in $(seq "$2"); do curl -s -o /dev/null "$1" || exit; done"#),
     (
         "Python urllib",
         "python3",
@@ -71,12 +71,15 @@ fn measure((name, program, option, script): (&str, &str, &str, &str), told: Told
         command.arg("sh");
     }
     command.args([url, count.to_string()]).stdin(Stdio::null());
-    let client = thread::spawn(move || command.status());
-    let mut times: Vec<_> =
-        (0..count).filter_map(|_| answer(listener.accept().expect("a client").0, told)).collect();
-    let status = client.join().expect("it is waited for");
-    let is_done = status.as_ref().is_ok_and(std::process::ExitStatus::success);
-    assert!(is_done, "{name} does not run ({status:?}); cargo xtask test installs it");
+    let mut client = command.spawn().unwrap_or_else(|error| panic!("{name}: {error}; {INSTALL}"));
+    let mut times: Vec<_> = (0..count)
+        .filter_map(|_| {
+            wait_for_question(&listener, &mut client, name);
+            answer(listener.accept().expect("a client").0, told)
+        })
+        .collect();
+    let status = client.wait().expect("it is waited for");
+    assert!(status.success(), "{name} {status}");
     times.sort_unstable();
     let at = |hundredth: usize| {
         let time = times.get((times.len() * hundredth / 100).min(times.len().saturating_sub(1)));
@@ -91,6 +94,16 @@ fn measure((name, program, option, script): (&str, &str, &str, &str), told: Told
         at(100),
         count - times.len(),
     );
+}
+
+/// A client that has ended asks nothing more.
+fn wait_for_question(listener: &TcpListener, client: &mut Child, name: &str) {
+    let mut sockets = [PollFd::new(listener, PollFlags::IN)];
+    let second = Timespec { tv_sec: 1, tv_nsec: 0 };
+    while poll(&mut sockets, Some(&second)).expect("a wait") == 0 {
+        let ended = client.try_wait().expect("its status");
+        assert!(ended.is_none(), "{name} asks no more ({ended:?}); {INSTALL}");
+    }
 }
 
 /// How long the client took to close, if it did in time.
@@ -120,6 +133,7 @@ fn answer(mut stream: TcpStream, told: Told) -> Option<Duration> {
     }
 }
 
+const INSTALL: &str = "`cargo xtask test` installs what is missing";
 const BODY: usize = 16 << 10;
 const MANY: usize = 500;
 const FEW: usize = 5;

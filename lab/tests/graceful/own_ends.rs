@@ -98,6 +98,26 @@ fn a_peer_that_may_close_first_is_waited_for_with_a_receiving_side_shut_down() {
 }
 
 #[test]
+fn a_peer_that_does_not_close_first_has_not_closed_with_a_receiving_side_shut_down_either() {
+    let _namespace = Namespace::enter();
+    for driver in Driver::ALL {
+        let policy = ClosePolicy::server().remote_first(MOMENT);
+        let scene = Scene::begin(driver, Shutdown::Read, b"", policy);
+        scene.wait_for(State::FinWait2);
+        sleep(MOMENT);
+        assert!(!scene.closing.is_finished(), "{driver:?}: {:?}", scene.report());
+        let Scene { closing, peer, .. } = scene;
+        drop(peer);
+        let report = closing.join().expect("a report");
+        assert_eq!(
+            (report.outcome, report.first_fin, report.time_wait),
+            (Outcome::Orderly, FirstFin::Local, TimeWait::Here),
+            "{driver:?}: {report:?}"
+        );
+    }
+}
+
+#[test]
 fn a_connection_that_ends_by_fins_while_the_peer_is_waited_for_was_not_over_before() {
     let _namespace = Namespace::enter();
     for driver in Driver::ALL {

@@ -15,7 +15,7 @@ use crate::step::{self, Failure};
 use crate::workspace::Workspace;
 use std::path::PathBuf;
 
-/// The benchmarks of `lab`, each of which tells what it measures.
+/// Those of `lab` that take no words; each tells what it measures.
 pub(crate) const IN_LAB: [&str; 5] = ["close", "echo", "explore", "listener", "prompt"];
 
 /// `cargo xtask bench NAME` for one of these.
