@@ -12,6 +12,7 @@ use lastack_lab::segment::Segment;
 use lastack_lab::states::wait_until;
 use lastack_lab::wire::{FAR, Fate, NEAR, Wire};
 use lastack_os::listener::{accept_queue, half_open};
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv6Addr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
@@ -38,6 +39,12 @@ impl Late {
             if is_kept { Fate::Hold } else { Fate::Pass }
         });
         let clients = asking(&wire, site);
+        wait_until("all questions are on their way", || {
+            let held = wire.held();
+            let asking = held.iter().filter(|segment| segment.length > 0);
+            asking.map(|segment| segment.from.port()).collect::<BTreeSet<_>>().len()
+                == clients.len()
+        });
         assert_eq!(waiting(site, listener), (1, CLIENTS));
         Self { wire, prompt, clients }
     }
