@@ -33,7 +33,7 @@ const REFUSALS: usize = 20;
 const FEW: usize = 5;
 /// So many wires at a time. A client that waits for the server to read while the server waits for it ends only by its own
 /// time limit: as many of these take no longer than one.
-const WIRES: usize = 5;
+const WIRES: usize = 10;
 const ANSWER: usize = 1 << 20;
 
 /// What stands between axum and its clients.

@@ -26,16 +26,23 @@ fn is_spared_by_an_orderly_close(client: Client) {
     let listener = listener();
     for strategy in Strategy::ALL {
         if Strategy::OURS.contains(&strategy) {
-            for trial in trials(&listener, client, strategy, MANY) {
+            let count = if strategy == Strategy::Orderly { MANY } else { TRIALS };
+            for trial in trials(&listener, client, strategy, count) {
                 let outcome = trial.report.map(|report| report.outcome);
                 assert!(trial.lost == 0 && !trial.send_error && !trial.read_error, "{trial:?}");
                 assert_eq!(outcome, Some(Outcome::Orderly), "{strategy:?}: {trial:?}");
             }
         } else {
-            let spoiled = spoiled(&trials(&listener, client, strategy, TRIALS));
-            let saves_all = (Client::Extra, Strategy::WaitForAcknowledgement);
-            let is_harmless = (client, strategy) == saves_all;
-            assert_eq!(spoiled == 0, is_harmless, "{strategy:?}: {spoiled} of {TRIALS} spoiled");
+            let spoiled = spoiled(&trials(&listener, client, strategy, FEW));
+            let told = format!("{client:?}, {strategy:?}: {spoiled} of {FEW} spoiled");
+            match (client, strategy) {
+                (Client::Extra, Strategy::WaitForAcknowledgement) => {
+                    assert_eq!(spoiled, 0, "{told}");
+                }
+                // Whether the two octets are there when it looks is luck.
+                (Client::Extra, Strategy::DrainQueued) => eprintln!("{told}"),
+                _ => assert!(spoiled > 0, "{told}"),
+            }
         }
     }
 }
@@ -86,9 +93,8 @@ fn over_a_slow_link(client: Client) {
     // Not always all: where the server is held up before it closes, the link has the time to carry everything.
     let naive = spoiled(&trials(Strategy::Naive, FEW));
     assert!(naive > FEW / 2, "a plain close harmed only {naive} of {FEW}");
-    for ours in Strategy::OURS {
-        assert_eq!(spoiled(&trials(ours, TRIALS)), 0, "{ours:?}");
-    }
+    assert_eq!(spoiled(&trials(Strategy::Orderly, TRIALS)), 0);
+    assert_eq!(spoiled(&trials(Strategy::OrderlyUnderTokio, FEW)), 0);
 }
 
 #[test]
@@ -106,7 +112,7 @@ fn over_a_slow_link_a_client_that_uploads_first_and_reads_later_gets_the_whole_a
     over_a_slow_link(Client::SendThenRead);
 }
 
-/// Of what loses nothing.
+/// Of what loses nothing; under tokio fewer, for the plan is the same.
 const MANY: usize = 1000;
 const TRIALS: usize = 100;
 /// Where nearly every one shows it.
