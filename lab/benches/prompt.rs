@@ -21,32 +21,43 @@ enum Told {
     Nothing,
 }
 
-const CLIENTS: [(&str, &str, &str, &str); 4] = [
-    ("curl", "sh", "-c", r#"for _ in $(seq "$2"); do curl -s -o /dev/null "$1" || exit; done"#),
-    (
-        "Python urllib",
-        "python3",
-        "-c",
-        "import sys, urllib.request\nfor _ in range(int(sys.argv[2])): urllib.request.urlopen(sys.argv[1]).read()",
-    ),
-    (
-        "Python http.client",
-        "python3",
-        "-c",
-        "import sys, http.client, urllib.parse\n\
-         for _ in range(int(sys.argv[2])):\n    \
-             connection = http.client.HTTPConnection(urllib.parse.urlparse(sys.argv[1]).netloc)\n    \
-             connection.request('GET', '/')\n    \
-             connection.getresponse().read()",
-    ),
-    (
-        "Node fetch",
-        "node",
-        "-e",
-        "(async () => { const [url, count] = process.argv.slice(1);\
-         for (let at = 0; at < count; at++) await (await fetch(url)).arrayBuffer(); })()",
-    ),
+/// A program that asks a URL so many times, both its last words.
+#[derive(Clone, Copy, Debug)]
+struct Client {
+    name: &'static str,
+    program: &'static str,
+    words: &'static [&'static str],
+}
+
+const CLIENTS: [Client; 4] = [
+    Client { name: "curl", program: "sh", words: &["-c", CURL, "sh"] },
+    Client { name: "Python urllib", program: "python3", words: &["-c", URLLIB] },
+    Client { name: "Python http.client", program: "python3", words: &["-c", HTTP_CLIENT] },
+    Client { name: "Node fetch", program: "node", words: &["-e", FETCH] },
 ];
+
+const CURL: &str = r#"for _ in $(seq "$2"); do curl -s -o /dev/null "$1" || exit; done"#;
+
+const URLLIB: &str = "
+import sys, urllib.request
+for _ in range(int(sys.argv[2])):
+    urllib.request.urlopen(sys.argv[1]).read()
+";
+
+const HTTP_CLIENT: &str = "
+import sys, http.client, urllib.parse
+for _ in range(int(sys.argv[2])):
+    connection = http.client.HTTPConnection(urllib.parse.urlparse(sys.argv[1]).netloc)
+    connection.request('GET', '/')
+    connection.getresponse().read()
+";
+
+const FETCH: &str = "
+(async () => {
+    const [url, count] = process.argv.slice(1);
+    for (let at = 0; at < count; at++) await (await fetch(url)).arrayBuffer();
+})();
+";
 
 fn main() {
     let _namespace = Namespace::enter();
@@ -61,16 +72,12 @@ fn main() {
     }
 }
 
-fn measure((name, program, option, script): (&str, &str, &str, &str), told: Told) {
+fn measure(Client { name, program, words }: Client, told: Told) {
     let count = if matches!(told, Told::Nothing) { FEW } else { MANY };
     let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
     let url = format!("http://{}/", listener.local_addr().expect("an address"));
     let mut command = Command::new(program);
-    command.args([option, script]);
-    if program == "sh" {
-        command.arg("sh");
-    }
-    command.args([url, count.to_string()]).stdin(Stdio::null());
+    command.args(words).args([url, count.to_string()]).stdin(Stdio::null());
     let mut client = command.spawn().unwrap_or_else(|error| panic!("{name}: {error}; {INSTALL}"));
     let mut times: Vec<_> = (0..count)
         .filter_map(|_| {

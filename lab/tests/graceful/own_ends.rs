@@ -53,6 +53,25 @@ impl Scene {
     fn report(self) -> CloseReport {
         self.closing.join().expect("a report")
     }
+
+    fn report_once_the_peer_closes(self) -> CloseReport {
+        drop(self.peer);
+        self.closing.join().expect("a report")
+    }
+
+    /// Our FIN went, the peer's is awaited for as long as it likes, and then all is over.
+    fn ends_by_our_fin_first(self, told: &str) -> CloseReport {
+        self.wait_for(State::FinWait2);
+        sleep(MOMENT);
+        assert!(!self.closing.is_finished(), "{told}: {:?}", self.report());
+        let report = self.report_once_the_peer_closes();
+        assert_eq!(
+            (report.outcome, report.first_fin, report.time_wait),
+            (Outcome::Orderly, FirstFin::Local, TimeWait::Here),
+            "{told}: {report:?}"
+        );
+        report
+    }
 }
 
 #[test]
@@ -62,18 +81,9 @@ fn our_fin_goes_and_the_peers_is_awaited_whatever_was_shut_down_before() {
         for how in [Shutdown::Read, Shutdown::Write, Shutdown::Both] {
             for octets in [&b""[..], b"unread"] {
                 let scene = Scene::begin(driver, how, octets, ClosePolicy::server());
-                scene.wait_for(State::FinWait2);
-                sleep(MOMENT);
-                assert!(!scene.closing.is_finished(), "{how:?} {octets:?}: {:?}", scene.report());
-                let Scene { closing, peer, .. } = scene;
-                drop(peer);
-                let report = closing.join().expect("a report");
-                assert_eq!(
-                    (report.outcome, report.first_fin, report.time_wait),
-                    (Outcome::Orderly, FirstFin::Local, TimeWait::Here),
-                    "{driver:?} {how:?} {octets:?}: {report:?}"
-                );
-                assert_eq!(report.discarded, octets.len() as u64, "{driver:?} {how:?}");
+                let told = format!("{driver:?} {how:?} {octets:?}");
+                let report = scene.ends_by_our_fin_first(&told);
+                assert_eq!(report.discarded, octets.len() as u64, "{told}");
             }
         }
     }
@@ -103,17 +113,7 @@ fn a_peer_that_does_not_close_first_has_not_closed_with_a_receiving_side_shut_do
     for driver in Driver::ALL {
         let policy = ClosePolicy::server().remote_first(MOMENT);
         let scene = Scene::begin(driver, Shutdown::Read, b"", policy);
-        scene.wait_for(State::FinWait2);
-        sleep(MOMENT);
-        assert!(!scene.closing.is_finished(), "{driver:?}: {:?}", scene.report());
-        let Scene { closing, peer, .. } = scene;
-        drop(peer);
-        let report = closing.join().expect("a report");
-        assert_eq!(
-            (report.outcome, report.first_fin, report.time_wait),
-            (Outcome::Orderly, FirstFin::Local, TimeWait::Here),
-            "{driver:?}: {report:?}"
-        );
+        let _ = scene.ends_by_our_fin_first(&format!("{driver:?}"));
     }
 }
 
@@ -128,9 +128,7 @@ fn a_connection_that_ends_by_fins_while_the_peer_is_waited_for_was_not_over_befo
                 scene.wait_for(State::FinWait2);
                 sleep(MOMENT);
                 scene.peer.write_all(last).expect("sent");
-                let Scene { closing, peer, .. } = scene;
-                drop(peer);
-                let report = closing.join().expect("a report");
+                let report = scene.report_once_the_peer_closes();
                 let told = format!("{driver:?} {how:?} {last:?}: {report:?}");
                 // Octets for a receiving side that is shut down end it by a reset (`tcp_rcv_state_process`).
                 let is_reset = how == Shutdown::Both && !last.is_empty();

@@ -99,11 +99,14 @@ impl BindError {
     /// ```
     /// use lastack_graceful::bind::Bind;
     ///
-    /// let first = Bind::to("127.0.0.1:0").listen().unwrap();
-    /// let error = Bind::to(first.local_addr().unwrap()).listen().unwrap_err();
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let first = Bind::to("127.0.0.1:0").listen()?;
+    /// let error = Bind::to(first.local_addr()?).listen().expect_err("it is in use");
     /// let explanation = error.explanation().expect("a socket is to blame");
     /// let holder = &explanation.conflicts[0].holders[0];
     /// assert_eq!(holder.process.pid.0, std::process::id());
+    /// # Ok(())
+    /// # }
     /// ```
     #[cfg(feature = "explain")]
     pub fn explanation(&self) -> Option<&lastack_model::why::Explanation> {

@@ -4,7 +4,7 @@
 use super::half_close::HalfClose;
 use super::policy::ClosePolicy;
 use super::report::CloseReport;
-use super::step::{Course, Discard, Step, advance, discard};
+use super::step::{Course, Discard, Step, advance, discard, reset};
 use lastack_os::connection;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, BorrowedFd};
@@ -75,7 +75,7 @@ impl Watched {
         Self { stream, found: Cell::new(Found::Nothing), was_awaited: Cell::new(false) }
     }
 
-    /// The first wait, with which a well-behaved peer ends, is a read: that costs half of `poll()` and a read. It may take
+    /// The first wait, with which a well-behaved peer ends, is a read: that costs less than `poll()` and a read. It may take
     /// two ticks of the kernel's longer than it should (`sock_set_timeout`, `calc_wheel_index`), so any other is `poll()`, and
     /// this one ends before it must.
     fn wait_to_read(&self, until: Instant) -> io::Result<()> {
@@ -150,9 +150,7 @@ impl Discard for Watched {
 ///
 /// Where the kernel refuses the option; the connection is then closed plainly.
 pub fn abort(stream: TcpStream) -> io::Result<()> {
-    let set = connection::reset_on_close(&stream);
-    drop(stream);
-    set
+    reset(stream)
 }
 
 /// Waits until one of these is there, or until that moment.

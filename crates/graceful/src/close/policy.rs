@@ -64,7 +64,7 @@ pub enum AtDeadline {
 impl ClosePolicy {
     /// How long a peer that knows the message's end is given to close first.
     ///
-    /// Over loopback curl, Python and Node closed 0.1 to 0.4 ms after it in the median of 500 answers each, and 10 ms at
+    /// Over loopback curl, Python and Node closed 0.1 to 0.4 ms after it in the median of 500 answers each, and some 10 ms at
     /// most (`cargo xtask bench prompt`); the rest is for the way there and back, and for busier machines.
     pub const REMOTE_WAIT: Duration = Duration::from_secs(1);
 

@@ -274,6 +274,7 @@ fn seen_at_end(socket: &impl Discard, plan: &Plan) -> io::Result<Seen> {
     let state = if !plan.looks_at_end() {
         None
     } else if plan.trusts_an_end() && socket.is_only_receiving_shut() {
+        // The peer's FIN is here, and ours was not sent.
         Some(State::CloseWait)
     } else {
         Some(connection::info(socket)?.state)
@@ -315,16 +316,23 @@ pub(super) trait Discard: AsFd + Sized {
         self.discard_now()
     }
 
+    /// The same by asking the kernel in any case.
+    fn discard_now(&self) -> Result<Option<u64>, Errno> {
+        discard(self, RecvFlags::DONTWAIT)
+    }
+
     /// Whether the last wait saw the receiving side shut and not the sending side: `false` where it did not, or where that
     /// is not known without a system call.
     fn is_only_receiving_shut(&self) -> bool {
         false
     }
+}
 
-    /// What [`Discard::discard`] does, by asking the kernel in any case.
-    fn discard_now(&self) -> Result<Option<u64>, Errno> {
-        discard(self, RecvFlags::DONTWAIT)
-    }
+/// Closes it with a reset; plainly where the kernel refuses the option.
+pub(super) fn reset(socket: impl AsFd) -> io::Result<()> {
+    let set = connection::reset_on_close(&socket);
+    drop(socket);
+    set
 }
 
 /// Throws away what is there, which the kernel does without a copy (`MSG_TRUNC`; `tcp_recvmsg_locked`).

@@ -7,7 +7,7 @@ use super::half_close::HalfClose;
 use super::policy::ClosePolicy;
 use super::reaper::Reaper;
 use super::report::CloseReport;
-use super::step::{Course, Discard, Step, advance};
+use super::step::{Course, Discard, Step, advance, reset};
 use ::tokio::io::Interest;
 use ::tokio::net::TcpStream;
 use ::tokio::time::{Sleep, sleep_until};
@@ -182,9 +182,7 @@ impl Drop for Closing {
 ///
 /// Where the kernel refuses the option; the connection is then closed plainly.
 pub fn abort(stream: TcpStream) -> io::Result<()> {
-    let set = connection::reset_on_close(&stream);
-    drop(stream);
-    set
+    reset(stream)
 }
 
 impl Discard for TcpStream {

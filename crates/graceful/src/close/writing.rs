@@ -31,7 +31,7 @@ use std::time::{Duration, Instant};
 ///     client.read_exact(&mut answer).map(|()| answer)
 /// });
 /// write_all_draining(&server, &vec![b'a'; 32 << 20], Duration::from_secs(20), 64 << 20)?;
-/// assert!(client.join().unwrap()?.iter().all(|&octet| octet == b'a'));
+/// assert!(client.join().expect("the client ends")?.iter().all(|&octet| octet == b'a'));
 /// # Ok(())
 /// # }
 /// ```
