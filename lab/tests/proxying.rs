@@ -186,7 +186,9 @@ fn the_example_lets_its_upstream_close_first_and_makes_every_connection() {
 fn as_a_program_the_example_passes_questions_on_and_says_how_it_is_called() {
     let hosts = Hosts::set_up();
     let built = program::path().with_file_name("examples").join("proxy");
-    assert_eq!(program::run(&mut Command::new(&built)).code, Some(2));
+    for wrong in [&[][..], &["8080"], &["http", "10.0.0.2:80"], &["8080", "upstream"]] {
+        assert_eq!(program::run(Command::new(&built).args(wrong)).code, Some(2), "{wrong:?}");
+    }
     let upstream = hosts.upstream.to_string();
     let _proxy = Process::start(Command::new(&built).args(["8080", &upstream]));
     let to = SocketAddr::from((HERE, 8080));

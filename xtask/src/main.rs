@@ -74,6 +74,7 @@ fn dispatch(words: &[&str]) -> Result<ExitCode, Failure> {
         ["semver", revision] => semver::run(Some(revision))?,
         ["help" | "--help" | "-h"] => step::say(USAGE)?,
         _ => {
+            eprintln!("xtask: there is no task {:?}\n", words.join(" "));
             eprint!("{USAGE}");
             return Ok(ExitCode::from(2));
         }

@@ -16,12 +16,14 @@ use tokio::time::sleep;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> io::Result<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let [port, upstream] = words.as_slice() else {
-        eprintln!("Usage: proxy PORT UPSTREAM");
+    let meant = match words.as_slice() {
+        [port, upstream] => port.parse::<u16>().ok().zip(upstream.parse().ok()),
+        _ => None,
+    };
+    let Some((port, upstream)) = meant else {
+        eprintln!("Usage: proxy PORT UPSTREAM, such as 8080 10.0.0.2:80");
         std::process::exit(2);
     };
-    let port: u16 = port.parse().map_err(io::Error::other)?;
-    let upstream = upstream.parse().map_err(io::Error::other)?;
     serve(TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await?, upstream).await
 }
 
