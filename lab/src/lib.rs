@@ -10,6 +10,7 @@
 
 pub mod carried;
 pub mod crowd;
+pub mod driver;
 pub mod etc;
 pub mod handover;
 pub mod link;

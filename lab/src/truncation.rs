@@ -3,18 +3,15 @@
 //! The server reads a head, answers, and closes; whatever else the client sends is nothing that it waits for, as with
 //! an upload that is refused early.
 
+use crate::driver::Driver;
 use crate::link::OtherHost;
-use lastack_graceful::close::{
-    self, CloseOrderly as _, ClosePolicy, CloseReport, write_all_draining,
-};
+use lastack_graceful::close::{self, ClosePolicy, CloseReport};
 use lastack_os::connection;
 use rustix::net::{RecvFlags, recv, sockopt};
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::thread::JoinHandle;
 use std::time::Duration;
-use tokio::io::AsyncWriteExt as _;
-use tokio::runtime::Builder;
 
 /// What the client does beside reading the answer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -45,9 +42,7 @@ pub enum Strategy {
     /// `shutdown` for writing, wait until everything is acknowledged, then `close`.
     WaitForAcknowledgement,
     /// `close_orderly`, after `write_all_draining` where the client reads only after it has sent.
-    Orderly,
-    /// The same under tokio.
-    OrderlyUnderTokio,
+    Orderly(Driver),
 }
 
 /// One answer to one client.
@@ -103,22 +98,23 @@ impl Strategy {
         Self::Abort,
         Self::DrainQueued,
         Self::WaitForAcknowledgement,
-        Self::Orderly,
-        Self::OrderlyUnderTokio,
+        Self::Orderly(Driver::Blocking),
+        Self::Orderly(Driver::Tokio),
     ];
 
-    /// Those that lose nothing.
-    pub const OURS: [Self; 2] = [Self::Orderly, Self::OrderlyUnderTokio];
+    /// Whether it loses nothing.
+    pub const fn is_ours(self) -> bool {
+        matches!(self, Self::Orderly(_))
+    }
 
     fn answer(self, mut stream: TcpStream, answer: &[u8], client: Client) -> Option<CloseReport> {
-        if self == Self::OrderlyUnderTokio {
-            return Some(answer_under_tokio(stream, answer, client));
-        }
-        if self == Self::Orderly && client == Client::SendThenRead {
-            write_all_draining(&stream, answer, PATIENCE, u64::MAX).expect("the answer is written");
-        } else {
+        match self {
+            Self::Orderly(driver) if client == Client::SendThenRead => {
+                let written = driver.write_all_draining(&stream, answer, PATIENCE, u64::MAX);
+                let _ = written.expect("the answer is written");
+            }
             // A client that is gone does not hinder the close.
-            let _ = stream.write_all(answer);
+            _ => drop(stream.write_all(answer)),
         }
         match self {
             Self::Naive => drop(stream),
@@ -139,29 +135,10 @@ impl Strategy {
                     std::thread::yield_now();
                 }
             }
-            Self::Orderly | Self::OrderlyUnderTokio => {
-                return Some(stream.close_orderly(&POLICY).expect("a close"));
-            }
+            Self::Orderly(driver) => return Some(driver.close(stream, &POLICY)),
         }
         None
     }
-}
-
-fn answer_under_tokio(stream: TcpStream, answer: &[u8], client: Client) -> CloseReport {
-    let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
-    stream.set_nonblocking(true).expect("a mode");
-    runtime.block_on(async {
-        let mut stream = tokio::net::TcpStream::from_std(stream).expect("a stream");
-        if client == Client::SendThenRead {
-            let written =
-                close::tokio::write_all_draining(&stream, answer, PATIENCE, u64::MAX).await;
-            written.expect("the answer is written");
-        } else {
-            // As with the others.
-            let _ = stream.write_all(answer).await;
-        }
-        close::tokio::close_orderly(stream, &POLICY).await.expect("a close")
-    })
 }
 
 impl Exchange {

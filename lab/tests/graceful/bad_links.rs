@@ -3,6 +3,7 @@
 use lastack_graceful::close::{
     CloseOrderly as _, ClosePolicy, CloseReport, FirstFin, Outcome, TimeWait,
 };
+use lastack_lab::driver::Driver;
 use lastack_lab::namespace::Namespace;
 use lastack_lab::random::Random;
 use lastack_lab::segment::Segment;
@@ -27,7 +28,7 @@ fn trials(
     wire.follow(rule);
     let listener = TcpListener::bind((NEAR, 0)).expect("a listener");
     let exchange = Exchange { upload: UPLOAD, ..Exchange::of(client, strategy) };
-    let count = if strategy == Strategy::OrderlyUnderTokio { FEW } else { TRIALS };
+    let count = if strategy == Strategy::Orderly(Driver::Tokio) { FEW } else { TRIALS };
     (0..count).map(|_| exchange.run_from(&wire.far, &listener)).collect()
 }
 
@@ -50,30 +51,30 @@ fn assert_whole(trials: &[Trial]) {
 
 #[test]
 fn losses_cut_no_answer_of_a_client_that_sent_too_much() {
-    for ours in Strategy::OURS {
-        assert_whole(&trials(Client::Extra, ours, losses()));
+    for driver in Driver::ALL {
+        assert_whole(&trials(Client::Extra, Strategy::Orderly(driver), losses()));
     }
 }
 
 #[test]
 fn losses_cut_no_answer_of_a_client_that_uploads_meanwhile() {
-    for ours in Strategy::OURS {
-        assert_whole(&trials(Client::Duplex, ours, losses()));
+    for driver in Driver::ALL {
+        assert_whole(&trials(Client::Duplex, Strategy::Orderly(driver), losses()));
     }
 }
 
 #[test]
 fn losses_cut_no_answer_of_a_client_that_reads_later() {
-    for ours in Strategy::OURS {
-        assert_whole(&trials(Client::SendThenRead, ours, losses()));
+    for driver in Driver::ALL {
+        assert_whole(&trials(Client::SendThenRead, Strategy::Orderly(driver), losses()));
     }
 }
 
 #[test]
 fn a_long_way_cuts_no_answer() {
     for client in Client::ALL {
-        for ours in Strategy::OURS {
-            assert_whole(&trials(client, ours, |_| Fate::Delay(ONE_WAY)));
+        for driver in Driver::ALL {
+            assert_whole(&trials(client, Strategy::Orderly(driver), |_| Fate::Delay(ONE_WAY)));
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Peers that do not play along: by either driver each close ends within its bounds, with the outcome that fits, and
 //! nothing is left.
 
-use super::drivers::Driver;
 use lastack_graceful::close::{AtDeadline, ClosePolicy, CloseReport, Delivered, Outcome, abort};
+use lastack_lab::driver::Driver;
 use lastack_lab::link::{HERE, OtherHost};
 use lastack_lab::namespace::Namespace;
 use lastack_lab::states::{on_port, wait_until};

@@ -3,7 +3,6 @@
 
 mod bad_links;
 mod deadlines;
-mod drivers;
 mod early_answer;
 mod ends;
 mod layers;

@@ -1,8 +1,8 @@
 //! Programs that have shut a side down themselves before they ask for the close: an end of their own making is not taken
 //! for the peer's.
 
-use super::drivers::Driver;
 use lastack_graceful::close::{ClosePolicy, CloseReport, FirstFin, Outcome, TimeWait};
+use lastack_lab::driver::Driver;
 use lastack_lab::namespace::Namespace;
 use lastack_lab::states::{on_port, wait_until};
 use lastack_model::state::State;

@@ -1,6 +1,7 @@
 //! What of an answer arrives when the client still sends.
 
 use lastack_graceful::close::Outcome;
+use lastack_lab::driver::Driver;
 use lastack_lab::link::{HERE, OtherHost};
 use lastack_lab::namespace::Namespace;
 use lastack_lab::truncation::{Client, Exchange, Strategy, Trial};
@@ -26,8 +27,8 @@ fn is_spared_by_an_orderly_close(client: Client) {
     let _namespace = Namespace::enter();
     let listener = listener();
     for strategy in Strategy::ALL {
-        if Strategy::OURS.contains(&strategy) {
-            let count = if strategy == Strategy::Orderly { MANY } else { TRIALS };
+        if let Strategy::Orderly(driver) = strategy {
+            let count = if driver == Driver::Blocking { MANY } else { TRIALS };
             for trial in trials(&listener, client, strategy, count) {
                 let outcome = trial.report.map(|report| report.outcome);
                 assert!(trial.lost == 0 && !trial.send_error && !trial.read_error, "{trial:?}");
@@ -76,7 +77,7 @@ fn a_plain_close_cuts_answers_without_the_client_seeing_an_error() {
 #[test]
 fn an_answer_larger_than_all_buffers_reaches_a_client_that_does_not_read_yet() {
     let _namespace = Namespace::enter();
-    let usual = Exchange::of(Client::SendThenRead, Strategy::Orderly);
+    let usual = Exchange::of(Client::SendThenRead, Strategy::Orderly(Driver::Blocking));
     let trial = Exchange { answer: 32 << 20, ..usual }.run(&listener());
     assert!(trial.lost == 0 && !trial.send_error && !trial.read_error, "{trial:?}");
 }
@@ -100,9 +101,9 @@ fn over_a_slow_link(client: Client) {
     // Not always all: where the server is held up before it closes, the link has the time to carry everything.
     let naive = spoiled(&slow_trials(client, Strategy::Naive, FEW));
     assert!(naive > FEW / 2, "a plain close harmed only {naive} of {FEW}");
-    for (ours, count) in [(Strategy::Orderly, TRIALS), (Strategy::OrderlyUnderTokio, FEW)] {
-        let trials = slow_trials(client, ours, count);
-        assert_eq!((trials.len(), spoiled(&trials)), (count, 0), "{ours:?}");
+    for (driver, count) in [(Driver::Blocking, TRIALS), (Driver::Tokio, FEW)] {
+        let trials = slow_trials(client, Strategy::Orderly(driver), count);
+        assert_eq!((trials.len(), spoiled(&trials)), (count, 0), "{driver:?}");
     }
 }
 

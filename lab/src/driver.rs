@@ -1,4 +1,4 @@
-//! The drivers that close in the calling thread. What one of them promises, the other does too.
+//! The drivers of `graceful` that close in the calling thread. What one of them promises, the other does too.
 
 use ::tokio::net::TcpStream as Asynchronous;
 use ::tokio::runtime::Builder;
@@ -9,16 +9,25 @@ use std::io;
 use std::net::TcpStream;
 use std::time::Duration;
 
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Driver {
+/// What closes, and writes to peers that read only after they have sent.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Driver {
+    /// By the standard library.
     Blocking,
+    /// By tokio, on a runtime of its own.
     Tokio,
 }
 
 impl Driver {
-    pub(crate) const ALL: [Self; 2] = [Self::Blocking, Self::Tokio];
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Blocking, Self::Tokio];
 
-    pub(crate) fn close(self, stream: TcpStream, policy: &ClosePolicy) -> CloseReport {
+    /// `close_orderly`.
+    ///
+    /// # Panics
+    ///
+    /// When it fails.
+    pub fn close(self, stream: TcpStream, policy: &ClosePolicy) -> CloseReport {
         let report = match self {
             Self::Blocking => stream.close_orderly(policy),
             Self::Tokio => {
@@ -28,7 +37,16 @@ impl Driver {
         report.expect("a close")
     }
 
-    pub(crate) fn write_all_draining(
+    /// `write_all_draining`.
+    ///
+    /// # Errors
+    ///
+    /// As that has.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no runtime to be had.
+    pub fn write_all_draining(
         self,
         stream: &TcpStream,
         octets: &[u8],
